@@ -1,0 +1,54 @@
+//! Batches close at borders only.
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn mark(first: u64, rows: u32) -> TransactionMark {
+    TransactionMark { first: Etag::new(first).unwrap(), rows }
+}
+
+#[test]
+fn a_transaction_larger_than_a_batch_stays_whole() {
+    let mut filling = Filling::new(BatchLimits { items: 2, bytes: 100 });
+    for _ in 0..5 {
+        assert!(filling.takes(mark(1, 5)));
+        filling.add(mark(1, 5), 60);
+    }
+    assert!(!filling.takes(mark(6, 1)));
+    assert_eq!((filling.items(), filling.bytes()), (5, 300));
+}
+
+#[test]
+fn bytes_close_a_batch_too() {
+    let mut filling = Filling::new(BatchLimits { items: 100, bytes: 100 });
+    filling.add(mark(1, 1), 99);
+    assert!(filling.takes(mark(2, 1)));
+    filling.add(mark(2, 1), 1);
+    assert!(!filling.takes(mark(3, 1)));
+}
+
+proptest! {
+    /// Cut anywhere by any limits, every transaction lies in one batch, and no batch is empty.
+    #[test]
+    fn no_limit_cuts_a_transaction(
+        sizes in prop::collection::vec(1u32..6, 1..20),
+        items in 1usize..7,
+        bytes in 1usize..50,
+    ) {
+        let mut filling = Filling::new(BatchLimits { items, bytes });
+        let mut first = 1;
+        for rows in sizes {
+            let cut = !filling.takes(mark(first, rows));
+            if cut {
+                prop_assert!(filling.items() >= items || filling.bytes() >= bytes);
+                filling = Filling::new(BatchLimits { items, bytes });
+            }
+            for _ in 0..rows {
+                prop_assert!(filling.takes(mark(first, rows)));
+                filling.add(mark(first, rows), 7);
+            }
+            first += u64::from(rows);
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! What becomes of a version that arrives: the one place that decides.
+//!
+//! Pure functions of what was seen: the versions and the database vector. They mint nothing
+//! (architecture decision 13); the store's writer carries out what they answer.
+
+#[cfg(test)]
+mod tests;
+
+use crate::{ChangeVector, ContentHash, Order};
+
+/// What a decision needs to know of a version: everything but its body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// What the version has seen.
+    pub vector: ChangeVector,
+    /// Whether it is a deletion.
+    pub tombstone: bool,
+    /// What it says.
+    pub hash: ContentHash,
+}
+
+impl AsRef<Seen> for Seen {
+    fn as_ref(&self) -> &Seen {
+        self
+    }
+}
+
+/// What a decision answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// Write nothing.
+    Ignore(Known),
+    /// Write it, with its own vector, in place of everything the database has of the document.
+    Replace,
+    /// Both are deletions: keep the one there is, under the merge of both vectors.
+    Merge(ChangeVector),
+    /// Keep it beside the versions there are.
+    Conflict {
+        /// Indexes of present versions that it dominates and that go; ascending.
+        superseded: Vec<usize>,
+    },
+}
+
+/// Why a version needs no writing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Known {
+    /// A present version has seen it.
+    Covered,
+    /// The database has held it, and it is gone: deleted, and the deletion forgotten since
+    /// (protocol, "Applying").
+    Forgotten,
+    /// A present version has the same vector and says something else. It must not happen; whoever
+    /// sees it raises an alarm (promise P5).
+    Collided,
+}
+
+/// Decides about a version that arrives by replication (semantics 1.4, 5.4, 6.5.3).
+///
+/// `present` is what the database has of the document: nothing, one live version or tombstone, or
+/// the versions of a conflict. `database` is the database vector.
+pub fn decide<V: AsRef<Seen>>(incoming: &Seen, present: &[V], database: &ChangeVector) -> Decision {
+    match present {
+        [] if database.covers(&incoming.vector) => Decision::Ignore(Known::Forgotten),
+        [] => Decision::Replace,
+        [one] => against(incoming, one.as_ref()),
+        many => among(incoming, many),
+    }
+}
+
+/// Decides against the only version there is.
+fn against(incoming: &Seen, present: &Seen) -> Decision {
+    match incoming.vector.compare(&present.vector) {
+        Order::Update => Decision::Replace,
+        Order::AlreadyMerged => Decision::Ignore(known(incoming, present)),
+        Order::Conflict if incoming.tombstone && present.tombstone => {
+            Decision::Merge(present.vector.merge(&incoming.vector))
+        }
+        Order::Conflict => Decision::Conflict { superseded: Vec::new() },
+    }
+}
+
+/// Decides against the versions of a stored conflict.
+fn among<V: AsRef<Seen>>(incoming: &Seen, present: &[V]) -> Decision {
+    let mut superseded = Vec::new();
+    for (index, version) in present.iter().map(AsRef::as_ref).enumerate() {
+        match incoming.vector.compare(&version.vector) {
+            Order::AlreadyMerged => return Decision::Ignore(known(incoming, version)),
+            Order::Update => superseded.push(index),
+            Order::Conflict => {}
+        }
+    }
+    if superseded.len() == present.len() {
+        Decision::Replace
+    } else {
+        Decision::Conflict { superseded }
+    }
+}
+
+fn known(incoming: &Seen, present: &Seen) -> Known {
+    if incoming.vector == present.vector && incoming.hash != present.hash {
+        Known::Collided
+    } else {
+        Known::Covered
+    }
+}
+
+/// The vector a local write starts from, before its own entry is added: everything the document's
+/// versions have seen and everything the database has seen (semantics 1.7.1, 6.7).
+pub fn local_base<V: AsRef<Seen>>(present: &[V], database: &ChangeVector) -> ChangeVector {
+    let mut base = database.clone();
+    for version in present {
+        base.merge_from(&version.as_ref().vector);
+    }
+    base
+}

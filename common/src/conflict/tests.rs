@@ -1,0 +1,138 @@
+//! Every branch of the decision, and its laws over random histories.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::{Entry, Etag, IncarnationId};
+
+fn id(n: u8) -> IncarnationId {
+    IncarnationId::from_bytes([n; 16])
+}
+
+fn vector(entries: &[(u8, u64)]) -> ChangeVector {
+    ChangeVector::from_entries(
+        entries
+            .iter()
+            .map(|&(n, etag)| Entry { incarnation: id(n), etag: Etag::new(etag).unwrap() }),
+    )
+}
+
+fn seen(entries: &[(u8, u64)], tombstone: bool, hash: u8) -> Seen {
+    Seen { vector: vector(entries), tombstone, hash: ContentHash::from_be_bytes([hash; 16]) }
+}
+
+#[test]
+fn nothing_present_is_an_update() {
+    let decision = decide::<Seen>(&seen(&[(1, 5)], false, 1), &[], &ChangeVector::empty());
+    assert_eq!(decision, Decision::Replace);
+}
+
+#[test]
+fn nothing_present_but_held_before_stays_deleted() {
+    let decision = decide::<Seen>(&seen(&[(1, 5)], false, 1), &[], &vector(&[(1, 7)]));
+    assert_eq!(decision, Decision::Ignore(Known::Forgotten));
+    let newer = decide::<Seen>(&seen(&[(1, 8)], false, 1), &[], &vector(&[(1, 7)]));
+    assert_eq!(newer, Decision::Replace);
+}
+
+#[test]
+fn one_present_is_compared() {
+    let present = [seen(&[(1, 5), (2, 3)], false, 1)];
+    let none = ChangeVector::empty();
+    let cases = [
+        (seen(&[(1, 8), (2, 3)], false, 2), Decision::Replace),
+        (seen(&[(1, 5)], false, 2), Decision::Ignore(Known::Covered)),
+        (seen(&[(1, 5), (2, 3)], false, 1), Decision::Ignore(Known::Covered)),
+        (seen(&[(1, 5), (2, 3)], false, 9), Decision::Ignore(Known::Collided)),
+        (seen(&[(1, 8)], false, 2), Decision::Conflict { superseded: vec![] }),
+        (seen(&[(1, 8)], true, 2), Decision::Conflict { superseded: vec![] }),
+    ];
+    for (incoming, expected) in cases {
+        assert_eq!(decide(&incoming, &present, &none), expected, "{incoming:?}");
+    }
+}
+
+#[test]
+fn two_concurrent_deletions_merge() {
+    let present = [seen(&[(1, 5)], true, 1)];
+    let decision = decide(&seen(&[(2, 7)], true, 1), &present, &ChangeVector::empty());
+    assert_eq!(decision, Decision::Merge(vector(&[(1, 5), (2, 7)])));
+}
+
+#[test]
+fn a_version_among_conflicts_replaces_what_it_dominates() {
+    let present = [seen(&[(1, 5)], false, 1), seen(&[(2, 7)], false, 2)];
+    let none = ChangeVector::empty();
+    let decision = decide(&seen(&[(1, 6)], false, 3), &present, &none);
+    assert_eq!(decision, Decision::Conflict { superseded: vec![0] });
+    let decision = decide(&seen(&[(1, 6), (2, 7)], false, 3), &present, &none);
+    assert_eq!(decision, Decision::Replace);
+    let decision = decide(&seen(&[(2, 6)], false, 3), &present, &none);
+    assert_eq!(decision, Decision::Ignore(Known::Covered));
+    let decision = decide(&seen(&[(3, 1)], false, 3), &present, &none);
+    assert_eq!(decision, Decision::Conflict { superseded: vec![] });
+}
+
+/// Carries out a decision on a set of versions.
+fn step(present: &mut Vec<Seen>, incoming: &Seen) {
+    match decide(incoming, present, &ChangeVector::empty()) {
+        Decision::Ignore(_) => {}
+        Decision::Replace => *present = vec![incoming.clone()],
+        Decision::Merge(vector) => present[0].vector = vector,
+        Decision::Conflict { superseded } => {
+            for index in superseded.into_iter().rev() {
+                present.remove(index);
+            }
+            present.push(incoming.clone());
+        }
+    }
+}
+
+fn versions() -> impl Strategy<Value = Vec<Seen>> {
+    let entries = prop::collection::btree_map(0u8..3, 1u64..4, 1..3);
+    prop::collection::vec(entries, 1..6).prop_map(|vectors| {
+        vectors
+            .into_iter()
+            .map(|entries| {
+                let entries: Vec<_> = entries.into_iter().collect();
+                seen(&entries, false, 1)
+            })
+            .collect()
+    })
+}
+
+proptest! {
+    /// The same versions in any order leave the same set.
+    #[test]
+    fn the_order_of_arrival_does_not_matter(
+        (one, other) in versions()
+            .prop_flat_map(|all| (Just(all.clone()), Just(all).prop_shuffle()))
+    ) {
+        let outcome = |versions: &[Seen]| {
+            let mut present = Vec::new();
+            versions.iter().for_each(|version| step(&mut present, version));
+            let mut vectors: Vec<_> = present.into_iter().map(|seen| seen.vector).collect();
+            vectors.sort();
+            vectors
+        };
+        prop_assert_eq!(outcome(&one), outcome(&other));
+    }
+
+    /// What was applied once is ignored the second time.
+    #[test]
+    fn a_second_time_changes_nothing(all in versions()) {
+        let mut present = Vec::new();
+        all.iter().for_each(|version| step(&mut present, version));
+        let before = present.clone();
+        all.iter().for_each(|version| step(&mut present, version));
+        prop_assert_eq!(before, present);
+    }
+
+    /// A local write dominates all it replaces.
+    #[test]
+    fn a_local_base_covers_everything_present(all in versions()) {
+        let base = local_base(&all, &vector(&[(7, 7)]));
+        prop_assert!(all.iter().all(|version| base.covers(&version.vector)));
+        prop_assert!(base.covers(&vector(&[(7, 7)])));
+    }
+}

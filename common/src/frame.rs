@@ -1,0 +1,263 @@
+//! The frames of the stream as the domain sees them, and the order in which they may come.
+//!
+//! `proto` turns them into messages and back; sessions on both ends, and whatever replays or
+//! fuzzes them, keep to [`Grammar`]. The table stands beside the `.proto` as FRAMES.md.
+
+#[cfg(test)]
+mod tests;
+
+use bytes::Bytes;
+use thiserror::Error;
+
+use crate::{ChangeVector, DatabaseId, Etag, IncarnationId, Timestamp};
+
+/// Protocol versions this build speaks, lowest and highest.
+pub const PROTOCOL: (u32, u32) = (1, 1);
+
+/// A frame to the receiver.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ToReceiver {
+    /// Who calls, for what, and where it stands.
+    Offer(Offer),
+    /// A batch opens.
+    BatchBegin {
+        /// Counted from 1.
+        number: u64,
+        /// The etag it continues from.
+        after: Etag,
+    },
+    /// A part of the open batch: encoded items.
+    Items(Bytes),
+    /// The open batch is complete.
+    BatchEnd(BatchEnd),
+    /// Progress between batches.
+    Heartbeat(SenderHeartbeat),
+}
+
+/// A frame to the sender.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ToSender {
+    /// The session may go on.
+    Accept(Accept),
+    /// A batch is durable.
+    Ack(Ack),
+    /// Progress.
+    Heartbeat(ReceiverHeartbeat),
+}
+
+/// What a sender says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Offer {
+    /// Lowest and highest protocol version.
+    pub protocol: (u32, u32),
+    /// Name of the source database, for people.
+    pub source_name: String,
+    /// Its stable id.
+    pub source: DatabaseId,
+    /// Its incarnation.
+    pub incarnation: IncarnationId,
+    /// Etag of its newest durable change.
+    pub last_etag: Etag,
+    /// What it has forgotten of deletions.
+    pub tombstone_floor: Etag,
+    /// Id of the task.
+    pub task: u64,
+    /// Name of the task, for people.
+    pub task_name: String,
+    /// Generation of its owner.
+    pub generation: u64,
+    /// Name of the destination database.
+    pub destination: String,
+}
+
+/// What a receiver answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Accept {
+    /// The protocol version.
+    pub protocol: u32,
+    /// The destination database.
+    pub destination: DatabaseId,
+    /// Its incarnation.
+    pub incarnation: IncarnationId,
+    /// Where to go on from.
+    pub cursor: Etag,
+    /// What the destination holds.
+    pub vector: ChangeVector,
+    /// How much may be in flight.
+    pub window: Window,
+    /// Largest encoded item, bytes.
+    pub item_bytes_max: u64,
+    /// Largest encoded transaction, bytes.
+    pub transaction_bytes_max: u64,
+}
+
+/// How much may be sent and not yet acknowledged; a batch larger than that goes alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// Batches.
+    pub batches: u32,
+    /// Bytes of encoded items.
+    pub bytes: u64,
+}
+
+/// The end of a batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BatchEnd {
+    /// As at its beginning.
+    pub number: u64,
+    /// Etag up to which the source was scanned.
+    pub last: Etag,
+    /// Items in it.
+    pub items: u64,
+    /// xxh3-64 over its encoded items.
+    pub checksum: u64,
+    /// The source's vector, at a whole point.
+    pub frontier: Option<ChangeVector>,
+}
+
+/// A sender's heartbeat.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SenderHeartbeat {
+    /// The etag it continues from.
+    pub after: Etag,
+    /// Etag up to which the source was scanned.
+    pub last: Etag,
+    /// The source's vector, at a whole point.
+    pub frontier: Option<ChangeVector>,
+    /// The sender's clock.
+    pub sent_at: Timestamp,
+}
+
+/// A durable batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ack {
+    /// Its number; all before it are durable too.
+    pub number: u64,
+    /// Durable cursor.
+    pub cursor: Etag,
+    /// Durable vector of the destination.
+    pub vector: ChangeVector,
+    /// What became of its items.
+    pub outcomes: Outcomes,
+    /// How long the receiver took.
+    pub durations: Durations,
+}
+
+/// Items by outcome.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Outcomes {
+    /// Written as the current version.
+    pub applied: u64,
+    /// Known before.
+    pub already_present: u64,
+    /// Merged into an equal version.
+    pub merged: u64,
+    /// Kept as versions of a conflict.
+    pub conflicted: u64,
+}
+
+impl Outcomes {
+    /// All items; `None` where the numbers cannot be true.
+    pub fn items(&self) -> Option<u64> {
+        self.applied
+            .checked_add(self.already_present)?
+            .checked_add(self.merged)?
+            .checked_add(self.conflicted)
+    }
+}
+
+/// How long a batch took at the receiver, microseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Durations {
+    /// First frame to last.
+    pub received: u64,
+    /// Until the writer's turn.
+    pub waited: u64,
+    /// Applied and durable.
+    pub applied: u64,
+}
+
+/// A receiver's heartbeat.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReceiverHeartbeat {
+    /// Durable cursor.
+    pub cursor: Etag,
+    /// Durable vector of the destination.
+    pub vector: ChangeVector,
+    /// The `sent_at` heard last.
+    pub echo: Timestamp,
+}
+
+/// What a frame of a sender is, for the grammar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FrameKind {
+    /// `Offer`.
+    Offer,
+    /// `BatchBegin`.
+    BatchBegin,
+    /// `Items`.
+    Items,
+    /// `BatchEnd`.
+    BatchEnd,
+    /// `Heartbeat`.
+    Heartbeat,
+}
+
+impl ToReceiver {
+    /// What it is.
+    pub fn kind(&self) -> FrameKind {
+        match self {
+            Self::Offer(_) => FrameKind::Offer,
+            Self::BatchBegin { .. } => FrameKind::BatchBegin,
+            Self::Items(_) => FrameKind::Items,
+            Self::BatchEnd(_) => FrameKind::BatchEnd,
+            Self::Heartbeat(_) => FrameKind::Heartbeat,
+        }
+    }
+}
+
+/// Where a session stands in the order of the sender's frames.
+///
+/// | state | `Offer` | `BatchBegin` | `Items` | `BatchEnd` | `Heartbeat` |
+/// |---|---|---|---|---|---|
+/// | `Start` | `Idle` | – | – | – | – |
+/// | `Idle` | – | `Batch` | – | – | `Idle` |
+/// | `Batch` | – | – | `Batch` | `Idle` | – |
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Grammar {
+    /// Nothing came yet.
+    #[default]
+    Start,
+    /// Between batches.
+    Idle,
+    /// Inside a batch.
+    Batch,
+}
+
+/// A frame that may not come here.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[error("frame {frame:?} in state {state:?}")]
+pub struct OutOfOrder {
+    /// The frame.
+    pub frame: FrameKind,
+    /// Where the session stood.
+    pub state: Grammar,
+}
+
+impl Grammar {
+    /// Where a frame leads.
+    ///
+    /// # Errors
+    ///
+    /// The frame may not come here: the session ends.
+    pub fn step(self, frame: FrameKind) -> Result<Self, OutOfOrder> {
+        match (self, frame) {
+            (Self::Start, FrameKind::Offer) => Ok(Self::Idle),
+            (Self::Idle, FrameKind::BatchBegin) => Ok(Self::Batch),
+            (Self::Idle, FrameKind::Heartbeat) => Ok(Self::Idle),
+            (Self::Batch, FrameKind::Items) => Ok(Self::Batch),
+            (Self::Batch, FrameKind::BatchEnd) => Ok(Self::Idle),
+            (state, frame) => Err(OutOfOrder { frame, state }),
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! What a content hash tells apart.
+
+use bytes::Bytes;
+
+use super::*;
+
+fn version(collection: &str, content: Content) -> Version {
+    Version {
+        id: "users/1".parse().unwrap(),
+        collection: collection.parse().unwrap(),
+        vector: ChangeVector::empty(),
+        last_modified: Timestamp::from_micros(1),
+        content,
+    }
+}
+
+fn document(body: &'static str) -> Content {
+    Content::Document(Bytes::from_static(body.as_bytes()))
+}
+
+#[test]
+fn the_hash_tells_contents_and_collections_apart() {
+    let hashes = [
+        version("Users", document("{}")).content_hash(),
+        version("Users", document("{ }")).content_hash(),
+        version("User", document("s{}")).content_hash(),
+        version("Users", Content::Tombstone).content_hash(),
+        version("Users", document("")).content_hash(),
+        version("", document("{}")).content_hash(),
+    ];
+    for (i, a) in hashes.iter().enumerate() {
+        for b in &hashes[i + 1..] {
+            assert_ne!(a, b);
+        }
+    }
+}
+
+#[test]
+fn the_hash_leaves_out_what_a_version_has_seen() {
+    let one = version("Users", document("{}"));
+    let mut other = one.clone();
+    other.last_modified = Timestamp::from_micros(2);
+    assert_eq!(one.content_hash(), other.content_hash());
+}

@@ -1,0 +1,78 @@
+//! Every maximum, named, with its reason.
+//!
+//! A queue or loop anywhere in Jackdaw is bounded by a constant of this page (invariant I12).
+
+/// Bytes of a document id: RavenDB's bound, and small against an engine's key limit.
+pub const DOCUMENT_ID_BYTES_MAX: usize = 512;
+
+/// Bytes of a collection name: as a document id.
+pub const COLLECTION_BYTES_MAX: usize = 512;
+
+/// Characters of a database name: it is also the name of a folder in messages and scripts.
+pub const DATABASE_NAME_CHARS_MAX: usize = 128;
+
+/// Entries of a change vector: beyond it every comparison and every row pays; real deployments
+/// have a handful. A session whose vectors would exceed it is refused.
+pub const CHANGE_VECTOR_ENTRIES_MAX: usize = 256;
+
+/// Bytes of a document body as stored.
+pub const DOCUMENT_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// Levels of nesting in a JSON body: a parser's stack is finite.
+pub const JSON_DEPTH_MAX: usize = 100;
+
+/// Bytes of one encoded item on the stream: a body and everything around it.
+pub const ITEM_BYTES_MAX: usize = DOCUMENT_BYTES_MAX + 64 * 1024;
+
+/// Bytes of all bodies in one transaction: it is sent and applied whole, in memory.
+pub const TRANSACTION_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Commands in one transaction.
+pub const TRANSACTION_COMMANDS_MAX: usize = 16_384;
+
+/// Items after which a batch closes at the next transaction border.
+pub const BATCH_ITEMS: usize = 16_384;
+
+/// Bytes after which a batch closes at the next transaction border: large enough that one fsync
+/// a batch costs little, small enough that a window of them fits the memory bound.
+pub const BATCH_BYTES: usize = 8 * 1024 * 1024;
+
+/// Bytes of one frame of the stream: with HTTP/2 frames of the same size the best of what was
+/// measured. One larger item stands alone.
+pub const FRAME_BYTES_MAX: usize = 1024 * 1024;
+
+/// Intents that wait for one database's writer: senders of more wait before they are queued.
+pub const WRITER_QUEUE_MAX: usize = 256;
+
+/// Bytes that one group commit takes together: more would only make its members wait.
+pub const GROUP_BYTES_MAX: usize = 32 * 1024 * 1024;
+
+/// Intents that one group commit takes together.
+pub const GROUP_INTENTS_MAX: usize = 128;
+
+/// Bytes of encoded items one session may have in flight towards a receiver.
+pub const WINDOW_BYTES: u64 = 32 * 1024 * 1024;
+
+/// Batches one session may have in flight towards a receiver.
+pub const WINDOW_BATCHES: u32 = 1;
+
+/// Frames between a session and its connection, each at most [`FRAME_BYTES_MAX`] or one item.
+pub const FRAMES_QUEUED_MAX: usize = 4;
+
+/// Bytes of a batch that a receiver takes: a whole transaction beyond a full batch.
+pub const BATCH_BYTES_MAX: usize = BATCH_BYTES + TRANSACTION_BYTES_MAX + TRANSACTION_BYTES_MAX / 4;
+
+/// Time between heartbeats of an end that has nothing else to send, milliseconds.
+pub const HEARTBEAT_MILLIS: u64 = 8_000;
+
+/// Time without any frame after which an end gives its peer up, milliseconds: three heartbeats.
+pub const SILENCE_MILLIS_MAX: u64 = 25_000;
+
+/// First wait before a failed session is tried again, milliseconds; doubled each time.
+pub const BACKOFF_MILLIS_MIN: u64 = 250;
+
+/// Longest wait before a failed session is tried again, milliseconds.
+pub const BACKOFF_MILLIS_MAX: u64 = 60_000;
+
+/// Entries of a batch's frames that a session holds ready for its connection.
+pub const OUTBOX_FRAMES_MAX: usize = 4_096;
