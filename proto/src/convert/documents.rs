@@ -1,0 +1,181 @@
+//! Documents and the commands that write them.
+//!
+//! Bodies pass as they are: whether one is JSON is checked where they enter a database.
+
+use bytes::Bytes;
+use jackdaw_common::{ChangeVector, Content, DocumentId, Etag, Version};
+use prost::Message as _;
+
+use crate::{
+    convert::{change_vector, time::timestamp},
+    documents as wire,
+    wire::Violations,
+};
+
+/// Full name of the detail of a `DOCUMENT_CONFLICT`.
+pub const CONFLICT_DETAIL: &str = "jackdaw.documents.v1.DocumentConflict";
+
+/// One step of a transaction, its fields checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Creates or replaces a document.
+    Put(Put),
+    /// Deletes a document.
+    Delete(Delete),
+}
+
+/// A put, its fields checked but for the body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Put {
+    /// As the client gave it.
+    pub id: DocumentId,
+    /// As the client gave it.
+    pub body: Bytes,
+    /// What the document must have; empty: it must not exist.
+    pub expected: Option<ChangeVector>,
+}
+
+/// A delete, its fields checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delete {
+    /// As the client gave it.
+    pub id: DocumentId,
+    /// What the document must have.
+    pub expected: Option<ChangeVector>,
+}
+
+/// Reads a put that stands at `path`; `None` after adding what is wrong.
+pub fn put(path: &str, put: Option<wire::Put>, violations: &mut Violations) -> Option<Put> {
+    let Some(put) = put else {
+        violations.add(path, "is missing");
+        return None;
+    };
+    let id = violations.check(format!("{path}.id"), DocumentId::new(&put.id));
+    let expected = expectation(path, put.expected_change_vector.as_deref(), violations);
+    Some(Put { id: id?, body: put.body, expected: expected? })
+}
+
+/// Reads a delete that stands at `path`; `None` after adding what is wrong.
+pub fn delete(
+    path: &str,
+    delete: Option<wire::Delete>,
+    violations: &mut Violations,
+) -> Option<Delete> {
+    let Some(delete) = delete else {
+        violations.add(path, "is missing");
+        return None;
+    };
+    let id = violations.check(format!("{path}.id"), DocumentId::new(&delete.id));
+    let expected = expectation(path, delete.expected_change_vector.as_deref(), violations);
+    Some(Delete { id: id?, expected: expected? })
+}
+
+/// Reads the command that stands at `path`; `None` after adding what is wrong.
+pub fn command(path: &str, command: wire::Command, violations: &mut Violations) -> Option<Command> {
+    use wire::command::Command as Step;
+    match command.command {
+        Some(Step::Put(it)) => put(&format!("{path}.put"), Some(it), violations).map(Command::Put),
+        Some(Step::Delete(it)) => {
+            delete(&format!("{path}.delete"), Some(it), violations).map(Command::Delete)
+        }
+        None => {
+            violations.add(path, "is neither put nor delete");
+            None
+        }
+    }
+}
+
+fn expectation(
+    path: &str,
+    text: Option<&str>,
+    violations: &mut Violations,
+) -> Option<Option<ChangeVector>> {
+    change_vector::expected(format!("{path}.expected_change_vector"), text, violations)
+}
+
+/// A live document as it goes out; a deletion has an empty body.
+#[must_use]
+pub fn document(etag: Etag, version: Version) -> wire::Document {
+    wire::Document {
+        id: version.id.as_str().to_owned(),
+        collection: version.collection.as_str().to_owned(),
+        change_vector: change_vector::text(&version.vector),
+        etag: etag.get(),
+        last_modified: Some(timestamp(version.last_modified)),
+        body: body(version.content),
+    }
+}
+
+/// What a command wrote, as it goes out.
+#[must_use]
+pub fn written(id: &DocumentId, vector: &ChangeVector, etag: Etag) -> wire::Written {
+    wire::Written {
+        id: id.as_str().to_owned(),
+        change_vector: change_vector::text(vector),
+        etag: etag.get(),
+    }
+}
+
+/// A committed change as it goes out.
+#[must_use]
+pub fn change(etag: Etag, version: &Version, conflicted: bool) -> wire::Change {
+    let kind = match (&version.content, conflicted) {
+        (_, true) => wire::ChangeKind::Conflict,
+        (Content::Document(_), false) => wire::ChangeKind::Put,
+        (Content::Tombstone, false) => wire::ChangeKind::Delete,
+    };
+    wire::Change {
+        etag: etag.get(),
+        id: version.id.as_str().to_owned(),
+        collection: version.collection.as_str().to_owned(),
+        kind: kind.into(),
+        change_vector: change_vector::text(&version.vector),
+    }
+}
+
+/// The versions of a document in conflict, whole.
+#[must_use]
+pub fn conflict(versions: Vec<Version>) -> wire::DocumentConflict {
+    let id = versions.first().map(|version| version.id.as_str().to_owned()).unwrap_or_default();
+    let versions = versions.into_iter().map(conflict_version).collect();
+    wire::DocumentConflict { id, versions, omitted_versions: 0 }
+}
+
+/// The same within an error: without bodies where they do not fit, and where even that does not,
+/// without the last versions, which are counted.
+#[must_use]
+pub fn conflict_detail(versions: Vec<Version>) -> wire::DocumentConflict {
+    let mut conflict = conflict(versions);
+    if conflict.encoded_len() > CONFLICT_DETAIL_BYTES_MAX {
+        conflict.versions.iter_mut().for_each(|version| version.body = Bytes::new());
+    }
+    while conflict.encoded_len() > CONFLICT_DETAIL_BYTES_MAX && conflict.versions.pop().is_some() {
+        conflict.omitted_versions += 1;
+    }
+    conflict
+}
+
+fn conflict_version(version: Version) -> wire::ConflictVersion {
+    wire::ConflictVersion {
+        change_vector: change_vector::text(&version.vector),
+        deleted: version.content.is_tombstone(),
+        collection: version.collection.as_str().to_owned(),
+        last_modified: Some(timestamp(version.last_modified)),
+        body_bytes: version.content.bytes() as u64,
+        body: body(version.content),
+    }
+}
+
+fn body(content: Content) -> Bytes {
+    match content {
+        Content::Document(body) => body,
+        Content::Tombstone => Bytes::new(),
+    }
+}
+
+/// Bytes of the detail: an error's headers stay below 8 KiB together, and its other details and
+/// its text need some of them.
+const CONFLICT_DETAIL_BYTES_MAX: usize = 2_560;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,98 @@
+//! Frames and items come back as they went; what is not one is refused by name.
+
+use proptest::prelude::*;
+
+use super::*;
+use jackdaw_common::Entry;
+
+fn item(body: &str, tombstone: bool, minted: bool) -> Item {
+    let entry =
+        Entry { incarnation: IncarnationId::from_bytes([7; 16]), etag: Etag::new(5).unwrap() };
+    Item {
+        etag: Etag::new(5).unwrap(),
+        transaction: TransactionMark { first: Etag::new(4).unwrap(), rows: 2 },
+        minted: minted.then_some(entry),
+        version: Version {
+            id: "Users/1".parse().unwrap(),
+            collection: "Users".parse().unwrap(),
+            vector: ChangeVector::from_entries([entry]),
+            last_modified: Timestamp::from_micros(-3),
+            content: if tombstone {
+                Content::Tombstone
+            } else {
+                Content::Document(Bytes::copy_from_slice(body.as_bytes()))
+            },
+        },
+    }
+}
+
+proptest! {
+    #[test]
+    fn items_come_back(body: String, tombstone: bool, minted: bool, count in 0usize..4) {
+        let sent: Vec<_> = (0..count).map(|_| item(&body, tombstone, minted)).collect();
+        let mut buffer = BytesMut::new();
+        for item in &sent {
+            let (before, item) = (buffer.len(), OutgoingItem::new(item));
+            item.append_to(&mut buffer);
+            prop_assert_eq!(buffer.len() - before, item.bytes());
+        }
+        let mut received = Vec::new();
+        decode_items(buffer.freeze(), &mut received).unwrap();
+        prop_assert_eq!(sent, received);
+    }
+
+    #[test]
+    fn random_bytes_never_panic(bytes: Vec<u8>) {
+        let _ = decode_items(bytes.into(), &mut Vec::new());
+    }
+}
+
+fn refused(change: impl FnOnce(&mut wire::Item)) -> FrameError {
+    let mut message = wire_item(&item("{}", false, true));
+    change(&mut message);
+    let mut items = Vec::new();
+    decode_items(message.encode_length_delimited_to_vec().into(), &mut items).unwrap_err()
+}
+
+#[test]
+fn an_item_that_is_none_is_refused() {
+    assert_eq!(refused(|item| item.kind = None), FrameError::ItemKind { index: 0 });
+    let cases: [fn(&mut wire::Item); 8] = [
+        |item| item.vector = Bytes::new(),
+        |item| item.vector = Bytes::from_static(b"short"),
+        |item| item.minted = 2,
+        |item| item.etag = u64::MAX,
+        |item| item.transaction = 6,
+        |item| item.transaction_rows = 1,
+        |item| item.id = String::new(),
+        |item| item.collection = "\u{0}".into(),
+    ];
+    for change in cases {
+        assert!(matches!(refused(change), FrameError::Item { index: 0, .. }));
+    }
+}
+
+#[test]
+fn an_offer_comes_back() {
+    let offer = Offer {
+        protocol: (1, 3),
+        source_name: "shop".into(),
+        source: DatabaseId::from_bytes([1; 16]),
+        incarnation: IncarnationId::from_bytes([2; 16]),
+        last_etag: Etag::new(9).unwrap(),
+        tombstone_floor: Etag::new(3).unwrap(),
+        task: 4,
+        task_name: "copy".into(),
+        generation: 5,
+        destination: "shop-copy".into(),
+    };
+    let frame = ToReceiver::Offer(offer);
+    let message = wire::ReplicateRequest::from(frame.clone());
+    assert_eq!(ToReceiver::try_from(message), Ok(frame));
+}
+
+#[test]
+fn an_empty_frame_is_unknown() {
+    let request = wire::ReplicateRequest { frame: None };
+    assert_eq!(ToReceiver::try_from(request), Err(FrameError::Unknown));
+}

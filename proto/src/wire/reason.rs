@@ -1,0 +1,308 @@
+//! Every reason an error may have: one table, from which the code of a status, the enum and the
+//! published catalogue `docs/errors.md` come.
+//!
+//! A reason never changes its meaning. Clients must expect ones that they do not know.
+
+use std::fmt;
+
+use tonic::Code;
+
+/// Makes the enum and its table of the rows.
+macro_rules! reasons {
+    ($($group:literal {
+        $($name:ident = $text:literal, $code:ident, $meaning:literal, $remedy:literal;)+
+    })+) => {
+        /// Why a call was not carried out, or a session ended.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Reason {
+            $($(
+                #[doc = $meaning]
+                $name,
+            )+)+
+        }
+
+        impl Reason {
+            /// All of them, in the order of the catalogue.
+            pub const ALL: &[Self] = &[$($(Self::$name,)+)+];
+
+            fn row(self) -> Row {
+                match self {
+                    $($(Self::$name => Row {
+                        group: $group,
+                        text: $text,
+                        code: Code::$code,
+                        meaning: $meaning,
+                        remedy: $remedy,
+                    },)+)+
+                }
+            }
+        }
+    };
+}
+
+reasons! {
+    "Requests" {
+        FieldInvalid = "FIELD_INVALID", InvalidArgument,
+            "A field of the request does not hold what it must; `BadRequest` names every such \
+             field.",
+            "Correct the fields that are named.";
+        PageTokenInvalid = "PAGE_TOKEN_INVALID", InvalidArgument,
+            "The page token is not one of this list with these arguments.",
+            "Send the token with the arguments it was given for, or begin without a token.";
+        ConcurrentChange = "CONCURRENT_CHANGE", Aborted,
+            "Somebody else kept changing the same thing.",
+            "Read it again, and repeat the call.";
+        Internal = "INTERNAL", Internal,
+            "The service failed in a way that it does not expect.",
+            "Look at the service's log, and report it.";
+    }
+    "Access" {
+        CertificateRequired = "CERTIFICATE_REQUIRED", Unauthenticated,
+            "The call came over a connection without a certificate.",
+            "Call with a client certificate.";
+        CertificateNotTrusted = "CERTIFICATE_NOT_TRUSTED", PermissionDenied,
+            "The caller's certificate is not among those that the service trusts.",
+            "Register the certificate with the thumbprint that is named, or call with another.";
+        DatabaseAccessDenied = "DATABASE_ACCESS_DENIED", PermissionDenied,
+            "The caller may not do this with the database, or there is no such database.",
+            "Give the caller's certificate the access it needs, or check the database's name.";
+        ClearanceInsufficient = "CLEARANCE_INSUFFICIENT", PermissionDenied,
+            "The call needs a higher clearance than the caller has.",
+            "Call with a certificate of the clearance that is named.";
+        MethodUnknown = "METHOD_UNKNOWN", Unimplemented,
+            "The service has no such method.",
+            "Check which version of the service is there.";
+    }
+    "Databases" {
+        DatabaseNotFound = "DATABASE_NOT_FOUND", NotFound,
+            "There is no database of this name, or it was deleted during the call.",
+            "Check the name, its casing too; `nearest` is the most similar one.";
+        DatabaseAlreadyExists = "DATABASE_ALREADY_EXISTS", AlreadyExists,
+            "There is a database of this name.",
+            "Choose another name, or use the database there is.";
+        DiskFull = "DISK_FULL", ResourceExhausted,
+            "The disk has no space left for a write; reading goes on.",
+            "Free space on the disk; the service needs no restart.";
+        RowCorrupt = "ROW_CORRUPT", DataLoss,
+            "A stored row does not read back as it was written.",
+            "Check the disk, and restore the database from a copy.";
+        StoreFailed = "STORE_FAILED", Internal,
+            "The database's files can be written no more, for instance because an fsync failed.",
+            "Look at the service's log, check the disk, then restart the service.";
+        Draining = "DRAINING", Unavailable,
+            "The service is shutting down.",
+            "Repeat the call when it is back, or at another node.";
+    }
+    "Documents" {
+        DocumentNotFound = "DOCUMENT_NOT_FOUND", NotFound,
+            "There is no document of this id.",
+            "Check the id.";
+        DocumentConflict = "DOCUMENT_CONFLICT", Aborted,
+            "Versions of the document stand side by side; the detail `DocumentConflict` has them.",
+            "Put or delete the document: that ends the conflict.";
+        ChangeVectorMismatch = "CHANGE_VECTOR_MISMATCH", Aborted,
+            "The document does not have the change vector that the write expected.",
+            "Read the document again, and repeat the write with its change vector.";
+        DocumentTooLarge = "DOCUMENT_TOO_LARGE", ResourceExhausted,
+            "The body of a document is larger than a body may be.",
+            "Divide the document.";
+        TransactionTooLarge = "TRANSACTION_TOO_LARGE", ResourceExhausted,
+            "A transaction has more commands or bytes than a transaction may have.",
+            "Divide the transaction.";
+        EtagNotIssued = "ETAG_NOT_ISSUED", OutOfRange,
+            "The etag to go on from was never given out by this database: it went back, or is \
+             another one.",
+            "Read the database anew.";
+    }
+    "Connection strings and tasks" {
+        ConnectionStringNotFound = "CONNECTION_STRING_NOT_FOUND", NotFound,
+            "The database has no connection string of this name.",
+            "Check the name; `nearest` is the most similar one.";
+        ConnectionStringAlreadyExists = "CONNECTION_STRING_ALREADY_EXISTS", AlreadyExists,
+            "The database has a connection string of this name.",
+            "Choose another name, or delete the one there is.";
+        ConnectionStringInUse = "CONNECTION_STRING_IN_USE", FailedPrecondition,
+            "Tasks use the connection string; `tasks` names them.",
+            "Delete the tasks first.";
+        ExternalReplicationNotFound = "EXTERNAL_REPLICATION_NOT_FOUND", NotFound,
+            "The database has no external replication task of this id.",
+            "Check the id.";
+        DisplayNameTaken = "DISPLAY_NAME_TAKEN", AlreadyExists,
+            "Another task of the database has this display name.",
+            "Choose another name, or leave it empty.";
+    }
+    "Connecting to a destination" {
+        NameResolutionFailed = "NAME_RESOLUTION_FAILED", Unavailable,
+            "The host name of a URL does not resolve to an address.",
+            "Check the URL of the connection string, and the name service.";
+        ConnectionRefused = "CONNECTION_REFUSED", Unavailable,
+            "Nothing listens at the address.",
+            "Check the port of the URL, and that the receiver runs.";
+        ConnectTimeout = "CONNECT_TIMEOUT", Unavailable,
+            "The address did not answer in time.",
+            "Check the network, and firewalls on the way.";
+        TlsHandshakeFailed = "TLS_HANDSHAKE_FAILED", Unavailable,
+            "The TLS handshake failed.",
+            "Check that a Jackdaw receiver listens there, and the certificates of both ends.";
+        ServerCertificateNotTrusted = "SERVER_CERTIFICATE_NOT_TRUSTED", Unauthenticated,
+            "The receiver's certificate is not of a trusted authority, not valid now, or not for \
+             this host name.",
+            "Check the receiver's certificate and the authorities that the sender trusts.";
+        NetworkError = "NETWORK_ERROR", Unavailable,
+            "The network failed while connecting.",
+            "Check the network; the text says what failed.";
+        ConnectionLost = "CONNECTION_LOST", Unavailable,
+            "The connection broke.",
+            "Nothing: it is tried again. If it goes on, check the network.";
+    }
+    "Replication" {
+        ProtocolVersionUnsupported = "PROTOCOL_VERSION_UNSUPPORTED", FailedPrecondition,
+            "Sender and receiver have no protocol version in common.",
+            "Bring the older one up to date.";
+        SelfReplication = "SELF_REPLICATION", FailedPrecondition,
+            "Source and destination are the same database.",
+            "Correct the connection string.";
+        SourceForked = "SOURCE_FORKED", FailedPrecondition,
+            "The source went back behind what the destination has received, or is a copy of the \
+             database.",
+            "Find out which of the two is the right one; do not continue before.";
+        SourceIncarnationChanged = "SOURCE_INCARNATION_CHANGED", FailedPrecondition,
+            "The source began a new incarnation since the destination received from it.",
+            "Find out why the source was restored or copied; replicate to an empty database.";
+        AlreadyReplicated = "ALREADY_REPLICATED", FailedPrecondition,
+            "Another task replicates the same source database to this database.",
+            "Delete or disable one of the tasks.";
+        TaskFenced = "TASK_FENCED", Aborted,
+            "A newer owner of the task was accepted before.",
+            "Nothing: the newer owner goes on.";
+        FullReconcileRequired = "FULL_RECONCILE_REQUIRED", FailedPrecondition,
+            "The source has forgotten deletions that the destination has not received.",
+            "Replicate to a new, empty database.";
+        ItemKindUnsupported = "ITEM_KIND_UNSUPPORTED", FailedPrecondition,
+            "The source has items of a kind that the receiver does not know.",
+            "Bring the receiver up to date.";
+        ItemTooLarge = "ITEM_TOO_LARGE", ResourceExhausted,
+            "An item or a transaction is larger than the destination takes.",
+            "Change the document that is named so that it fits.";
+        FrameUnknown = "FRAME_UNKNOWN", InvalidArgument,
+            "A frame of a kind came that this version does not know.",
+            "Bring the older end up to date.";
+        FrameOutOfOrder = "FRAME_OUT_OF_ORDER", InvalidArgument,
+            "A frame came where it may not come.",
+            "Report it: one of the ends breaks the protocol.";
+        FrameInvalid = "FRAME_INVALID", InvalidArgument,
+            "A frame does not hold what it must.",
+            "Report it: one of the ends breaks the protocol.";
+        BatchGap = "BATCH_GAP", Aborted,
+            "A batch does not continue from what the destination has.",
+            "Nothing: the session begins again where the destination is.";
+        ChecksumMismatch = "CHECKSUM_MISMATCH", Aborted,
+            "A batch did not arrive as it was sent.",
+            "Nothing: it is sent again. If it goes on, check memory and network devices.";
+        FrontierForged = "FRONTIER_FORGED", InvalidArgument,
+            "The source claims more of the destination's own changes than the destination has \
+             made.",
+            "Find out whether the destination went back, or whether the source can be trusted.";
+        SessionSuperseded = "SESSION_SUPERSEDED", Aborted,
+            "A newer session of the same source took over.",
+            "Nothing: the newer session goes on.";
+        PeerSilent = "PEER_SILENT", Unavailable,
+            "The other end was silent for too long.",
+            "Nothing: it is tried again. If it goes on, check the network and the other end.";
+    }
+}
+
+struct Row {
+    group: &'static str,
+    text: &'static str,
+    code: Code,
+    meaning: &'static str,
+    remedy: &'static str,
+}
+
+impl Reason {
+    /// Its name, upper case with `_`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        self.row().text
+    }
+
+    /// The code of a status with this reason.
+    #[must_use]
+    pub fn code(self) -> Code {
+        self.row().code
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn remedy(self) -> &'static str {
+        self.row().remedy
+    }
+
+    /// The reason of this name.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|reason| reason.as_str() == text)
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// The published catalogue, as Markdown: `docs/errors.md`.
+#[must_use]
+pub fn catalogue() -> String {
+    let mut text = HEAD.to_owned();
+    let mut group = "";
+    for row in Reason::ALL.iter().map(|reason| reason.row()) {
+        if row.group != group {
+            group = row.group;
+            text.push_str(&format!("\n## {group}\n\n| reason | code | meaning | what to do |\n"));
+            text.push_str("|---|---|---|---|\n");
+        }
+        let code = code_name(row.code);
+        let Row { text: name, meaning, remedy, .. } = row;
+        text.push_str(&format!("| `{name}` | `{code}` | {meaning} | {remedy} |\n"));
+    }
+    text
+}
+
+/// The code's name as gRPC writes it.
+fn code_name(code: Code) -> &'static str {
+    match code {
+        Code::Ok => "OK",
+        Code::Cancelled => "CANCELLED",
+        Code::Unknown => "UNKNOWN",
+        Code::InvalidArgument => "INVALID_ARGUMENT",
+        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
+        Code::NotFound => "NOT_FOUND",
+        Code::AlreadyExists => "ALREADY_EXISTS",
+        Code::PermissionDenied => "PERMISSION_DENIED",
+        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
+        Code::FailedPrecondition => "FAILED_PRECONDITION",
+        Code::Aborted => "ABORTED",
+        Code::OutOfRange => "OUT_OF_RANGE",
+        Code::Unimplemented => "UNIMPLEMENTED",
+        Code::Internal => "INTERNAL",
+        Code::Unavailable => "UNAVAILABLE",
+        Code::DataLoss => "DATA_LOSS",
+        Code::Unauthenticated => "UNAUTHENTICATED",
+    }
+}
+
+const HEAD: &str = "\
+# Errors
+
+Every error of every call is a gRPC status with `google.rpc` details. Exactly one of them is an
+`ErrorInfo` with domain `jackdaw`, whose `reason` is one of this page and whose `metadata` has
+every variable of the text. As fits there are also `BadRequest` (wrong fields by path),
+`ResourceInfo` (what it is about) and `RetryInfo` (when to try again). Long values are cut, so that
+an error always fits into the headers a client takes. The same reasons stand in the status of a
+replication task.
+
+This page is generated from the table in `proto/src/wire/reason.rs`. Expect reasons that are not on
+it: a newer service may have more.
+";
