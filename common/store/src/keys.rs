@@ -1,0 +1,81 @@
+//! The whole key space on one page.
+//!
+//! | id | table | key | value |
+//! |---|---|---|---|
+//! | 1 | `header` | empty marker byte | [`Header`](crate::tables::header::Header) |
+//! | 2 | `changes` | etag, 8 bytes big endian | [`ChangeRow`](crate::tables::changes::ChangeRow) |
+//! | 3 | `documents` | document id, lower case | [`Head`](crate::tables::heads::Head), live |
+//! | 4 | `tombstones` | document id, lower case | `Head`, deleted |
+//! | 5 | `conflicts` | document id, lower case | all `Head`s of the document |
+//! | 6 | `cursors` | source database id, 16 bytes | [`Cursor`](crate::tables::cursors::Cursor) |
+//! | 7 | `records` | kind, one byte, then the record's key | the record, opaque |
+//!
+//! Table ids and key shapes are part of the format: they never change their meaning.
+
+use bytes::Bytes;
+use jackdaw_common::{DatabaseId, DocumentId, Etag};
+
+use crate::engine::{Profile, Table};
+
+/// What the database is.
+pub const HEADER: Table = Table { id: 1, name: "header", profile: Profile::Small };
+/// Every version, by etag.
+pub const CHANGES: Table = Table { id: 2, name: "changes", profile: Profile::Sequential };
+/// Live documents, by id.
+pub const DOCUMENTS: Table = Table { id: 3, name: "documents", profile: Profile::Random };
+/// Deletions, by id.
+pub const TOMBSTONES: Table = Table { id: 4, name: "tombstones", profile: Profile::Random };
+/// Documents in conflict, by id.
+pub const CONFLICTS: Table = Table { id: 5, name: "conflicts", profile: Profile::Random };
+/// How far each source has come.
+pub const CURSORS: Table = Table { id: 6, name: "cursors", profile: Profile::Small };
+/// What the services keep: tasks, connection strings, the list of databases.
+pub const RECORDS: Table = Table { id: 7, name: "records", profile: Profile::Small };
+
+/// All tables, in the order of their ids, which begin with 1.
+pub const TABLES: [Table; 7] =
+    [HEADER, CHANGES, DOCUMENTS, TOMBSTONES, CONFLICTS, CURSORS, RECORDS];
+
+/// Key of the only row of `header`.
+pub(crate) const HEADER_KEY: &[u8] = b"h";
+
+/// Key in `changes`.
+pub(crate) fn change(etag: Etag) -> Bytes {
+    Bytes::copy_from_slice(&etag.to_be_bytes())
+}
+
+/// Key in `documents`, `tombstones` and `conflicts`.
+pub(crate) fn document(id: &DocumentId) -> Bytes {
+    Bytes::copy_from_slice(id.key().as_bytes())
+}
+
+/// Key in `cursors`.
+pub(crate) fn cursor(source: DatabaseId) -> Bytes {
+    Bytes::copy_from_slice(source.as_bytes())
+}
+
+/// What a record is; its number is part of the key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum RecordKind {
+    /// A database of this service.
+    Database = 1,
+    /// A connection string of this database.
+    ConnectionString = 2,
+    /// An external replication task of this database.
+    ExternalReplication = 3,
+    /// The last number given out for ids that end in "|".
+    Identity = 4,
+    /// A configured grant that a database has taken.
+    GrantBinding = 5,
+    /// The last id given to a task of this database.
+    TaskCounter = 6,
+}
+
+/// Key in `records`.
+pub(crate) fn record(kind: RecordKind, key: &[u8]) -> Bytes {
+    let mut bytes = Vec::with_capacity(1 + key.len());
+    bytes.push(kind as u8);
+    bytes.extend_from_slice(key);
+    bytes.into()
+}

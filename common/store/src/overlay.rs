@@ -1,0 +1,94 @@
+//! What a group of intents has decided and not committed yet, laid over the published state.
+//!
+//! Later intents of a group read what earlier ones wrote; an intent that fails takes back just
+//! what it wrote itself. Owned by the writer, used by one thread.
+
+use std::{collections::HashMap, sync::Arc};
+
+use bytes::Bytes;
+
+use crate::{
+    engine::{EngineError, Snapshot, Table, WriteBatch},
+    keys::TABLES,
+};
+
+/// Rows written since the last commit, over a snapshot of that commit.
+pub(crate) struct Overlay {
+    base: Arc<dyn Snapshot>,
+    written: Vec<HashMap<Bytes, Option<Bytes>>>,
+    undo: Vec<Undo>,
+}
+
+/// How one row stood in the overlay before an intent wrote it.
+struct Undo {
+    table: Table,
+    key: Bytes,
+    before: Option<Option<Bytes>>,
+}
+
+impl Overlay {
+    /// Nothing written yet over `base`.
+    pub(crate) fn new(base: Arc<dyn Snapshot>) -> Self {
+        let written = TABLES.iter().map(|_| HashMap::new()).collect();
+        Self { base, written, undo: Vec::new() }
+    }
+
+    /// The value at `key` as this group sees it.
+    pub(crate) fn row(&self, table: Table, key: &[u8]) -> Result<Option<Bytes>, EngineError> {
+        match self.written[place(table)].get(key) {
+            Some(value) => Ok(value.clone()),
+            None => self.base.get(table, key),
+        }
+    }
+
+    pub(crate) fn put(&mut self, table: Table, key: Bytes, value: Bytes) {
+        self.write(table, key, Some(value));
+    }
+
+    pub(crate) fn delete(&mut self, table: Table, key: Bytes) {
+        self.write(table, key, None);
+    }
+
+    fn write(&mut self, table: Table, key: Bytes, value: Option<Bytes>) {
+        let before = self.written[place(table)].insert(key.clone(), value);
+        self.undo.push(Undo { table, key, before });
+    }
+
+    /// What the intent wrote stands.
+    pub(crate) fn keep(&mut self) {
+        self.undo.clear();
+    }
+
+    /// Takes back what was written since the last `keep`.
+    pub(crate) fn take_back(&mut self) {
+        while let Some(Undo { table, key, before }) = self.undo.pop() {
+            let rows = &mut self.written[place(table)];
+            match before {
+                Some(value) => rows.insert(key, value),
+                None => rows.remove(&key),
+            };
+        }
+    }
+
+    /// Everything that stands, as one batch. Rows go in by ascending key, which engines like.
+    pub(crate) fn into_batch(self) -> WriteBatch {
+        let rows = self.written.iter().map(HashMap::len).sum();
+        let mut batch = WriteBatch::with_capacity(rows);
+        for (table, written) in TABLES.into_iter().zip(self.written) {
+            let mut rows: Vec<_> = written.into_iter().collect();
+            rows.sort_unstable_by(|one, other| one.0.cmp(&other.0));
+            for (key, value) in rows {
+                match value {
+                    Some(value) => batch.put(table, key, value),
+                    None => batch.delete(table, key),
+                }
+            }
+        }
+        batch
+    }
+}
+
+/// Where a table stands in `TABLES`: its id counts from one.
+fn place(table: Table) -> usize {
+    usize::from(table.id) - 1
+}

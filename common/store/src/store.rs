@@ -1,0 +1,220 @@
+//! One database: the facade that everything above uses.
+//!
+//! Writes go through one queue into the writer; each returns once it is durable. Reads go to the
+//! newest published snapshot. Cancelling a write's future does not cancel the write.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    thread::JoinHandle,
+};
+
+use arc_swap::ArcSwap;
+use jackdaw_common::{
+    ChangeVector, DatabaseId, Etag, IncarnationId, NodeTag, clock::Clock, limits::WRITER_QUEUE_MAX,
+};
+use thiserror::Error;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::{
+    commit,
+    engine::{Engine, WriteBatch},
+    error::StoreError,
+    keys,
+    read::{Published, Snapshot},
+    tables::header::Header,
+    write::{
+        Applied, ApplyError, Begin, BeginError, Command, Incoming, Intent, Record, RecordError,
+        Reply, Session, TransactError, Writer, Written, corrupt,
+    },
+};
+
+/// Why a database does not open.
+#[derive(Debug, Error)]
+pub enum OpenError {
+    /// Its rows cannot be read or written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The system gives no thread for the writer.
+    #[error("start the writer: {0}")]
+    Thread(#[from] std::io::Error),
+}
+
+/// The ids a database gets when it is created.
+#[derive(Clone, Copy, Debug)]
+pub struct Identity {
+    /// Its stable id.
+    pub database: DatabaseId,
+    /// Its first incarnation.
+    pub incarnation: IncarnationId,
+}
+
+/// One open database. Cheap to clone; closed when the last clone is dropped.
+#[derive(Clone)]
+pub struct Store(Arc<Inner>);
+
+struct Inner {
+    identity: Identity,
+    queue: Option<mpsc::Sender<Intent>>,
+    newest: Arc<ArcSwap<Snapshot>>,
+    published: watch::Receiver<Published>,
+    failed: watch::Receiver<Option<StoreError>>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Store {
+    /// Opens the database in `engine`, or creates it there with `identity`.
+    ///
+    /// # Errors
+    ///
+    /// What the engine holds cannot be read, or is of a format that this version does not know.
+    pub fn open(
+        engine: impl Engine,
+        clock: Arc<dyn Clock>,
+        identity: Identity,
+    ) -> Result<Self, OpenError> {
+        let engine: Arc<dyn Engine> = Arc::new(engine);
+        let header = open_header(&*engine, &*clock, identity)?;
+        let identity = Identity { database: header.database, incarnation: header.incarnation };
+        let snapshot = engine.snapshot().map_err(StoreError::from)?;
+        let snapshot = Snapshot::new(snapshot, header, 0);
+        let writer = Writer::new(engine, clock, snapshot.clone());
+        let (queue, intents) = mpsc::channel(WRITER_QUEUE_MAX);
+        let (news, published) = watch::channel(writer.published());
+        let (failing, failed) = watch::channel(None);
+        let newest = Arc::new(ArcSwap::from_pointee(snapshot));
+        let publish = {
+            let newest = Arc::clone(&newest);
+            move |snapshot: &Snapshot| {
+                newest.store(Arc::new(snapshot.clone()));
+                news.send_replace(snapshot.published());
+            }
+        };
+        let fail = move |error| {
+            failing.send_replace(Some(error));
+        };
+        let writer = Mutex::new(Some(commit::spawn(writer, intents, publish, fail)?));
+        let queue = Some(queue);
+        Ok(Self(Arc::new(Inner { identity, queue, newest, published, failed, writer })))
+    }
+
+    /// Its stable id.
+    pub fn database_id(&self) -> DatabaseId {
+        self.0.identity.database
+    }
+
+    /// The id its change-vector entries carry.
+    pub fn incarnation(&self) -> IncarnationId {
+        self.0.identity.incarnation
+    }
+
+    /// The tag of the ids it generates.
+    pub fn tag(&self) -> NodeTag {
+        NodeTag::derived(self.incarnation())
+    }
+
+    /// The newest published snapshot.
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot::clone(&self.0.newest.load())
+    }
+
+    /// How far it is, now and after every commit. Closes when it can write no more.
+    pub fn subscribe(&self) -> watch::Receiver<Published> {
+        self.0.published.clone()
+    }
+
+    /// Becomes the reason when it can write no more, for good (invariant I14).
+    pub fn failed(&self) -> watch::Receiver<Option<StoreError>> {
+        self.0.failed.clone()
+    }
+
+    /// Carries out a client's transaction: all of it or nothing, durable at return.
+    ///
+    /// # Errors
+    ///
+    /// [`TransactError`]; nothing was written, unless the database failed for good.
+    pub async fn transact(&self, commands: Vec<Command>) -> Result<Vec<Written>, TransactError> {
+        self.submit(|reply| Intent::Transact(commands, reply)).await
+    }
+
+    /// Begins a session of a source: the older ones write no more.
+    ///
+    /// # Errors
+    ///
+    /// [`BeginError`], the first handshake rule that does not hold.
+    pub async fn begin(&self, begin: Begin) -> Result<Session, BeginError> {
+        self.submit(|reply| Intent::Begin(begin, reply)).await
+    }
+
+    /// Applies a batch of a source, rows and cursor together, durable at return.
+    ///
+    /// # Errors
+    ///
+    /// [`ApplyError`]; nothing of the batch was written, unless the database failed for good.
+    pub async fn apply(&self, incoming: Incoming) -> Result<Applied, ApplyError> {
+        self.submit(|reply| Intent::Apply(incoming, reply)).await
+    }
+
+    /// Writes records of the services, all or none, durable at return.
+    ///
+    /// # Errors
+    ///
+    /// [`RecordError`]; nothing was written, unless the database failed for good.
+    pub async fn record(&self, records: Vec<Record>) -> Result<(), RecordError> {
+        self.submit(|reply| Intent::Record(records, reply)).await
+    }
+
+    async fn submit<T, E: From<StoreError>>(
+        &self,
+        intent: impl FnOnce(Reply<T, E>) -> Intent,
+    ) -> Result<T, E> {
+        let (reply, answer) = oneshot::channel();
+        let Some(queue) = &self.0.queue else { return Err(self.closed().into()) };
+        if queue.send(intent(reply)).await.is_err() {
+            return Err(self.closed().into());
+        }
+        answer.await.unwrap_or_else(|_| Err(self.closed().into()))
+    }
+
+    fn closed(&self) -> StoreError {
+        self.0.failed.borrow().clone().unwrap_or(StoreError::Closed)
+    }
+
+    /// Everything it holds, as a vector.
+    pub fn vector(&self) -> ChangeVector {
+        self.0.published.borrow().vector.clone()
+    }
+
+    /// Etag of its newest durable change.
+    pub fn last_etag(&self) -> Etag {
+        self.0.published.borrow().last_etag
+    }
+}
+
+impl Drop for Inner {
+    /// Waits for the writer, so that the folder is free when the last clone is gone. What was
+    /// queued before is still written.
+    fn drop(&mut self) {
+        self.queue = None;
+        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(writer) = writer
+            && writer.join().is_err()
+        {
+            tracing::error!("the writer of a database panicked");
+        }
+    }
+}
+
+fn open_header(
+    engine: &dyn Engine,
+    clock: &dyn Clock,
+    identity: Identity,
+) -> Result<Header, StoreError> {
+    if let Some(row) = engine.snapshot()?.get(keys::HEADER, keys::HEADER_KEY)? {
+        return Header::decode(row).map_err(|e| corrupt(keys::HEADER, keys::HEADER_KEY, e));
+    }
+    let header = Header::new(identity.database, identity.incarnation, clock.now());
+    let mut batch = WriteBatch::with_capacity(1);
+    batch.put(keys::HEADER, keys::HEADER_KEY, header.encode());
+    engine.commit(batch)?;
+    Ok(header)
+}

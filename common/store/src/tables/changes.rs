@@ -1,0 +1,104 @@
+//! `changes`: every version the database keeps, clustered by etag, body included.
+//!
+//! The tail reads it in one sequential scan; ids lead here through `documents`, `tombstones` and
+//! `conflicts`.
+
+use bytes::Bytes;
+use jackdaw_common::{Content, Entry, Etag, Item, Timestamp, TransactionMark, Version};
+
+use crate::codec::{RowError, RowReader, RowWriter};
+
+const TOMBSTONE: u8 = 1;
+const CONFLICTED: u8 = 2;
+
+/// One row: a version and how it came into this database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChangeRow {
+    /// Etag in this database.
+    pub etag: Etag,
+    /// The transaction that wrote the row here.
+    pub transaction: TransactionMark,
+    /// When that transaction was committed here.
+    pub stamp: Timestamp,
+    /// Etag of the row of the same document that this one replaced; zero for none.
+    pub previous: Etag,
+    /// The entry of `version.vector` that was minted for this very version, where one was.
+    pub minted: Option<Entry>,
+    /// Whether it was kept beside other versions when it was written.
+    pub conflicted: bool,
+    /// The version.
+    pub version: Version,
+}
+
+impl ChangeRow {
+    /// The row as it travels.
+    pub fn into_item(self) -> Item {
+        Item {
+            etag: self.etag,
+            transaction: self.transaction,
+            minted: self.minted,
+            version: self.version,
+        }
+    }
+
+    pub(crate) fn encode(&self) -> Bytes {
+        let version = &self.version;
+        let body: &[u8] = match &version.content {
+            Content::Document(body) => body,
+            Content::Tombstone => &[],
+        };
+        let mut row = RowWriter::new(160 + version.id.as_str().len() + body.len());
+        let tombstone = if version.content.is_tombstone() { TOMBSTONE } else { 0 };
+        row.byte(tombstone | if self.conflicted { CONFLICTED } else { 0 });
+        row.etag(self.transaction.first);
+        row.varint(u64::from(self.transaction.rows));
+        row.timestamp(self.stamp);
+        row.etag(self.previous);
+        row.varint(minted_index(self.minted, version));
+        row.timestamp(version.last_modified);
+        row.vector(&version.vector);
+        row.string(version.id.as_str().as_bytes());
+        row.string(version.collection.as_str().as_bytes());
+        row.string(body);
+        row.seal()
+    }
+
+    pub(crate) fn decode(etag: Etag, bytes: Bytes) -> Result<Self, RowError> {
+        let mut row = RowReader::open(bytes)?;
+        let bits = row.byte()?;
+        let first = row.etag()?;
+        let rows = u32::try_from(row.varint()?).map_err(|error| RowError(error.to_string()))?;
+        let stamp = row.timestamp()?;
+        let previous = row.etag()?;
+        let minted = row.varint()?;
+        let last_modified = row.timestamp()?;
+        let vector = row.vector()?;
+        let id = row.parsed()?;
+        let collection = row.parsed()?;
+        let body = row.string()?;
+        row.close()?;
+        let minted = usize::try_from(minted)
+            .ok()
+            .and_then(|index| index.checked_sub(1))
+            .and_then(|index| vector.entries().get(index).copied());
+        let content =
+            if bits & TOMBSTONE != 0 { Content::Tombstone } else { Content::Document(body) };
+        Ok(Self {
+            etag,
+            transaction: TransactionMark { first, rows },
+            stamp,
+            previous,
+            minted,
+            conflicted: bits & CONFLICTED != 0,
+            version: Version { id, collection, vector, last_modified, content },
+        })
+    }
+}
+
+/// One-based place of the minted entry in the vector; zero for none.
+fn minted_index(minted: Option<Entry>, version: &Version) -> u64 {
+    let entries = version.vector.entries();
+    minted
+        .and_then(|entry| entries.iter().position(|other| *other == entry))
+        .map_or(0, |index| index as u64 + 1)
+}

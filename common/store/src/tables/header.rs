@@ -1,0 +1,85 @@
+//! `header`: the one row that says what a database is and how far it has come.
+//!
+//! It is written with every commit, so that it and the rows it speaks of are durable together
+//! (invariant I5).
+
+use bytes::Bytes;
+use jackdaw_common::{ChangeVector, DatabaseId, Etag, IncarnationId, Timestamp};
+
+use crate::codec::{RowError, RowReader, RowWriter};
+
+/// What a database is and how far it has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// Stable id.
+    pub database: DatabaseId,
+    /// The id its change-vector entries carry.
+    pub incarnation: IncarnationId,
+    /// When it was created.
+    pub created: Timestamp,
+    /// Etag of the newest change.
+    pub last_etag: Etag,
+    /// Everything it holds, or something that dominates it (invariant I6).
+    pub vector: ChangeVector,
+    /// Deletions at or below this etag may be forgotten.
+    pub tombstone_floor: Etag,
+    /// Stamp of the newest commit.
+    pub last_stamp: Timestamp,
+    /// Live documents.
+    pub documents: u64,
+    /// Remembered deletions.
+    pub tombstones: u64,
+    /// Documents in conflict.
+    pub conflicts: u64,
+}
+
+impl Header {
+    /// The header of a database that holds nothing yet.
+    pub(crate) fn new(database: DatabaseId, incarnation: IncarnationId, now: Timestamp) -> Self {
+        Self {
+            database,
+            incarnation,
+            created: now,
+            last_etag: Etag::ZERO,
+            vector: ChangeVector::empty(),
+            tombstone_floor: Etag::ZERO,
+            last_stamp: now,
+            documents: 0,
+            tombstones: 0,
+            conflicts: 0,
+        }
+    }
+
+    pub(crate) fn encode(&self) -> Bytes {
+        let mut row = RowWriter::new(128);
+        row.fixed(self.database.as_bytes());
+        row.fixed(self.incarnation.as_bytes());
+        row.timestamp(self.created);
+        row.etag(self.last_etag);
+        row.vector(&self.vector);
+        row.etag(self.tombstone_floor);
+        row.timestamp(self.last_stamp);
+        row.varint(self.documents);
+        row.varint(self.tombstones);
+        row.varint(self.conflicts);
+        row.seal()
+    }
+
+    pub(crate) fn decode(bytes: Bytes) -> Result<Self, RowError> {
+        let mut row = RowReader::open(bytes)?;
+        let header = Self {
+            database: DatabaseId::from_bytes(row.fixed()?),
+            incarnation: IncarnationId::from_bytes(row.fixed()?),
+            created: row.timestamp()?,
+            last_etag: row.etag()?,
+            vector: row.vector()?,
+            tombstone_floor: row.etag()?,
+            last_stamp: row.timestamp()?,
+            documents: row.varint()?,
+            tombstones: row.varint()?,
+            conflicts: row.varint()?,
+        };
+        row.close()?;
+        Ok(header)
+    }
+}

@@ -1,0 +1,336 @@
+//! Rows read back as they were written, in any content; damaged ones do not read.
+
+use bytes::Bytes;
+use jackdaw_common::{
+    ChangeVector, Collection, Content, ContentHash, DatabaseId, DocumentId, Entry, Etag,
+    IncarnationId, Timestamp, TransactionMark, Version, conflict::Seen,
+};
+use proptest::prelude::*;
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::{changes::ChangeRow, cursors::Cursor, header::Header, heads::Head};
+use crate::codec::{RowError, RowWriter};
+
+fn etags() -> impl Strategy<Value = Etag> {
+    let numbers = prop_oneof![0u64..300, 0..=Etag::MAX.get(), Just(Etag::MAX.get())];
+    numbers.prop_map(|number| Etag::new(number).unwrap())
+}
+
+fn timestamps() -> impl Strategy<Value = Timestamp> {
+    any::<i64>().prop_map(Timestamp::from_micros)
+}
+
+fn vectors() -> impl Strategy<Value = ChangeVector> {
+    let entry = (any::<[u8; 16]>(), etags()).prop_map(|(incarnation, etag)| Entry {
+        incarnation: IncarnationId::from_bytes(incarnation),
+        etag,
+    });
+    prop::collection::vec(entry, 0..12).prop_map(ChangeVector::from_entries)
+}
+
+fn ids() -> impl Strategy<Value = DocumentId> {
+    prop_oneof!["[a-zA-Z0-9/|. -]{1,40}", "\\PC{1,60}"]
+        .prop_filter_map("no id", |text| text.parse().ok())
+}
+
+fn collections() -> impl Strategy<Value = Collection> {
+    "\\PC{0,30}".prop_filter_map("no collection", |text| text.parse().ok())
+}
+
+fn contents() -> impl Strategy<Value = Content> {
+    let body = prop::collection::vec(any::<u8>(), 0..300);
+    prop_oneof![
+        3 => body.prop_map(|body| Content::Document(body.into())),
+        1 => Just(Content::Tombstone),
+    ]
+}
+
+fn versions() -> impl Strategy<Value = Version> {
+    (ids(), collections(), vectors(), timestamps(), contents()).prop_map(
+        |(id, collection, vector, last_modified, content)| Version {
+            id,
+            collection,
+            vector,
+            last_modified,
+            content,
+        },
+    )
+}
+
+prop_compose! {
+    fn rows()(
+        version in versions(),
+        etag in etags(),
+        first in etags(),
+        rows in any::<u32>(),
+        stamp in timestamps(),
+        previous in etags(),
+        minted in any::<prop::sample::Index>(),
+        has_minted in any::<bool>(),
+        conflicted in any::<bool>(),
+    ) -> ChangeRow {
+        let entries = version.vector.entries();
+        let minted =
+            (has_minted && !entries.is_empty()).then(|| entries[minted.index(entries.len())]);
+        let transaction = TransactionMark { first, rows };
+        ChangeRow { etag, transaction, stamp, previous, minted, conflicted, version }
+    }
+}
+
+prop_compose! {
+    fn heads()(
+        etag in etags(),
+        last_modified in timestamps(),
+        size in any::<u64>(),
+        collection in collections(),
+        id in ids(),
+        vector in vectors(),
+        tombstone in any::<bool>(),
+        hash in any::<[u8; 16]>(),
+    ) -> Head {
+        let seen = Seen { vector, tombstone, hash: ContentHash::from_be_bytes(hash) };
+        Head { etag, last_modified, size, collection, id, seen }
+    }
+}
+
+prop_compose! {
+    fn headers()(
+        ids in any::<[[u8; 16]; 2]>(),
+        times in [timestamps(), timestamps()],
+        etags in [etags(), etags()],
+        vector in vectors(),
+        counts in any::<[u64; 3]>(),
+    ) -> Header {
+        Header {
+            database: DatabaseId::from_bytes(ids[0]),
+            incarnation: IncarnationId::from_bytes(ids[1]),
+            created: times[0],
+            last_etag: etags[0],
+            vector,
+            tombstone_floor: etags[1],
+            last_stamp: times[1],
+            documents: counts[0],
+            tombstones: counts[1],
+            conflicts: counts[2],
+        }
+    }
+}
+
+prop_compose! {
+    fn cursors()(
+        incarnation in any::<[u8; 16]>(),
+        etag in etags(),
+        numbers in any::<[u64; 3]>(),
+        seen in timestamps(),
+    ) -> Cursor {
+        let incarnation = IncarnationId::from_bytes(incarnation);
+        let [epoch, generation, task] = numbers;
+        Cursor { incarnation, etag, epoch, generation, task, seen }
+    }
+}
+
+/// Equality of ids and collections does not look at their casing; a row must keep it.
+fn casing<'a>(id: &'a DocumentId, collection: &'a Collection) -> (&'a str, &'a str) {
+    (id.as_str(), collection.as_str())
+}
+
+proptest! {
+    #[test]
+    fn a_change_reads_back(row in rows()) {
+        let read = ChangeRow::decode(row.etag, row.encode()).unwrap();
+        prop_assert_eq!(
+            casing(&read.version.id, &read.version.collection),
+            casing(&row.version.id, &row.version.collection)
+        );
+        prop_assert_eq!(&read, &row);
+        // As it travels it is the same version.
+        let item = read.into_item();
+        prop_assert_eq!((item.etag, item.transaction), (row.etag, row.transaction));
+        prop_assert_eq!((item.minted, item.version), (row.minted, row.version));
+    }
+
+    #[test]
+    fn a_head_reads_back(head in heads()) {
+        let read = Head::decode(head.encode()).unwrap();
+        prop_assert_eq!(casing(&read.id, &read.collection), casing(&head.id, &head.collection));
+        prop_assert_eq!(read, head);
+    }
+
+    #[test]
+    fn the_heads_of_a_conflict_read_back(all in prop::collection::vec(heads(), 0..5)) {
+        let read = Head::decode_all(Head::encode_all(&all)).unwrap();
+        for (read, head) in read.iter().zip(&all) {
+            prop_assert_eq!(casing(&read.id, &read.collection), casing(&head.id, &head.collection));
+        }
+        prop_assert_eq!(read, all);
+    }
+
+    #[test]
+    fn a_header_reads_back(header in headers()) {
+        prop_assert_eq!(Header::decode(header.encode()).unwrap(), header);
+    }
+
+    #[test]
+    fn a_cursor_reads_back(cursor in cursors()) {
+        prop_assert_eq!(Cursor::decode(cursor.encode()).unwrap(), cursor);
+    }
+
+    /// A head says of a version what the version says of itself.
+    #[test]
+    fn a_head_is_of_its_version(version in versions(), etag in etags()) {
+        let head = Head::of(etag, &version, version.content_hash());
+        prop_assert_eq!(head.id.as_str(), version.id.as_str());
+        prop_assert_eq!(head.collection.as_str(), version.collection.as_str());
+        prop_assert_eq!(head.vector(), &version.vector);
+        prop_assert_eq!(head.last_modified, version.last_modified);
+        prop_assert_eq!(head.seen.tombstone, version.content.is_tombstone());
+        prop_assert_eq!(head.size, version.content.bytes() as u64);
+        prop_assert_eq!((head.etag, head.seen.hash), (etag, version.content_hash()));
+    }
+}
+
+/// Reads a row of each kind, by the name of its table.
+type Read = fn(Bytes) -> Result<(), RowError>;
+
+fn sample() -> ChangeRow {
+    let etag = |number| Etag::new(number).unwrap();
+    let incarnation = |byte| IncarnationId::from_bytes([byte; 16]);
+    let minted = Entry { incarnation: incarnation(2), etag: etag(300) };
+    let other = Entry { incarnation: incarnation(1), etag: etag(7) };
+    ChangeRow {
+        etag: etag(300),
+        transaction: TransactionMark { first: etag(299), rows: 2 },
+        stamp: Timestamp::from_micros(0x0102_0304_0506),
+        previous: etag(5),
+        minted: Some(minted),
+        conflicted: true,
+        version: Version {
+            id: "Users/1".parse().unwrap(),
+            collection: "Users".parse().unwrap(),
+            vector: ChangeVector::from_entries([minted, other]),
+            last_modified: Timestamp::from_micros(-1),
+            content: Content::Document(Bytes::from_static(b"{}")),
+        },
+    }
+}
+
+fn samples() -> Vec<(&'static str, Bytes, Read)> {
+    let row = sample();
+    let version = &row.version;
+    let head = Head::of(row.etag, version, version.content_hash());
+    let header = Header {
+        last_etag: row.etag,
+        vector: version.vector.clone(),
+        documents: 1,
+        ..Header::new(
+            DatabaseId::from_bytes([3; 16]),
+            IncarnationId::from_bytes([2; 16]),
+            row.stamp,
+        )
+    };
+    let cursor = Cursor {
+        incarnation: IncarnationId::from_bytes([1; 16]),
+        etag: row.etag,
+        epoch: 4,
+        generation: 5,
+        task: 6,
+        seen: row.stamp,
+    };
+    vec![
+        ("changes", row.encode(), |row| ChangeRow::decode(sample().etag, row).map(drop)),
+        ("documents", head.encode(), |row| Head::decode(row).map(drop)),
+        ("conflicts", Head::encode_all(&[head.clone(), head]), |row| {
+            Head::decode_all(row).map(drop)
+        }),
+        ("header", header.encode(), |row| Header::decode(row).map(drop)),
+        ("cursors", cursor.encode(), |row| Cursor::decode(row).map(drop)),
+    ]
+}
+
+#[test]
+fn a_damaged_row_does_not_read() {
+    for (table, row, read) in samples() {
+        read(row.clone()).unwrap();
+        for bit in 0..row.len() * 8 {
+            let mut damaged = row.to_vec();
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            assert!(read(damaged.into()).is_err(), "{table}: bit {bit}");
+        }
+        for length in 0..row.len() {
+            assert!(read(row.slice(..length)).is_err(), "{table}: cut at {length}");
+        }
+        let longer: Bytes = [&row[..], &[0]].concat().into();
+        assert!(read(longer).is_err(), "{table}: a byte too many");
+    }
+}
+
+#[test]
+fn a_row_of_one_table_is_none_of_another() {
+    for (table, row, _) in samples() {
+        for (other, _, read) in samples() {
+            assert_eq!(read(row.clone()).is_ok(), table == other, "{table} read as {other}");
+        }
+    }
+}
+
+/// Rows of the bytes between version and checksum, sealed anew.
+fn resealed(bytes: &[u8]) -> Bytes {
+    [bytes, &xxh3_64(bytes).to_be_bytes()].concat().into()
+}
+
+/// A checksum that fits is not enough: what it covers must be a row, all of it.
+#[test]
+fn a_sealed_row_must_make_sense() {
+    for (table, row, read) in samples() {
+        let inside = &row[..row.len() - 8];
+        read(resealed(inside)).unwrap();
+        for length in 0..inside.len() {
+            assert!(read(resealed(&inside[..length])).is_err(), "{table}: ends at {length}");
+        }
+        let longer = [inside, &[0]].concat();
+        assert!(read(resealed(&longer)).is_err(), "{table}: something behind its end");
+        let mut newer = inside.to_vec();
+        newer[0] = 2;
+        let error = read(resealed(&newer)).unwrap_err();
+        assert!(error.0.contains("version 2"), "{table}: {error}");
+    }
+}
+
+#[test]
+fn fields_out_of_their_range_do_not_read() {
+    let change = |id: &[u8], etag: u64, rows: u64, vector: &[u8]| {
+        let mut row = RowWriter::new(100);
+        row.byte(0);
+        row.varint(etag);
+        row.varint(rows);
+        row.timestamp(Timestamp::from_micros(0));
+        row.varint(0);
+        row.varint(0);
+        row.timestamp(Timestamp::from_micros(0));
+        row.string(vector);
+        row.string(id);
+        row.string(b"Users");
+        row.string(b"{}");
+        ChangeRow::decode(Etag::ZERO, row.seal())
+    };
+    let vector = sample().version.vector.to_bytes();
+    let most = u64::from(u32::MAX);
+    change(b"users/1", Etag::MAX.get(), most, &vector).unwrap();
+    assert!(change(b"", 1, 1, &vector).is_err(), "an empty id");
+    assert!(change(b"a\0b", 1, 1, &vector).is_err(), "a control character");
+    assert!(change(&[0xff], 1, 1, &vector).is_err(), "no UTF-8");
+    assert!(change(&[b'x'; 513], 1, 1, &vector).is_err(), "an id that is too long");
+    assert!(change(b"users/1", Etag::MAX.get() + 1, 1, &vector).is_err(), "an etag too large");
+    assert!(change(b"users/1", 1, most + 1, &vector).is_err(), "too many rows");
+    assert!(change(b"users/1", 1, 1, &vector[..vector.len() - 1]).is_err(), "a vector cut off");
+
+    // A count of heads, or a length, far beyond what there is asks for no memory.
+    let mut row = RowWriter::new(10);
+    row.varint(u64::MAX);
+    assert!(Head::decode_all(row.seal()).is_err());
+    let mut row = RowWriter::new(10);
+    row.varint(1);
+    row.byte(0);
+    row.varint(u64::MAX);
+    assert!(Head::decode_all(row.seal()).is_err());
+}

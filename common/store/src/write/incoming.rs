@@ -1,0 +1,173 @@
+//! A batch of a source: each version decided, all of them and the cursor written together.
+//!
+//! The versions keep the vectors they have; only the frontier of the batch raises the database
+//! vector (invariants I5, I6). Transactions of the source stay transactions here.
+
+use jackdaw_common::{
+    ChangeVector, ContentHash, DatabaseId, Etag, Item, Timestamp,
+    conflict::{Decision, Known, Seen, decide},
+};
+use thiserror::Error;
+
+use super::{session::load, work::Work};
+use crate::{error::StoreError, keys};
+
+/// A batch, or the mere progress of a source when it has no items.
+#[derive(Clone, Debug)]
+pub struct Incoming {
+    /// The database it comes from.
+    pub source: DatabaseId,
+    /// The session it came in.
+    pub epoch: u64,
+    /// The etag it continues from.
+    pub after: Etag,
+    /// Etag up to which the source was scanned.
+    pub last: Etag,
+    /// The source's database vector, at a whole point.
+    pub frontier: Option<ChangeVector>,
+    /// The versions, in etag order.
+    pub items: Vec<IncomingItem>,
+}
+
+impl Incoming {
+    pub(crate) fn bytes(&self) -> usize {
+        self.items.iter().map(|item| item.item.version.content.bytes() + 256).sum()
+    }
+}
+
+/// An item with what can be computed before the writer's turn.
+#[derive(Clone, Debug)]
+pub struct IncomingItem {
+    /// The item.
+    pub item: Item,
+    /// The hash of what its version says.
+    pub hash: ContentHash,
+}
+
+impl From<Item> for IncomingItem {
+    fn from(item: Item) -> Self {
+        let hash = item.version.content_hash();
+        Self { item, hash }
+    }
+}
+
+/// What became of a batch.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Applied {
+    /// The durable cursor.
+    pub cursor: Etag,
+    /// The durable database vector.
+    pub vector: ChangeVector,
+    /// Items written as the current version.
+    pub applied: u64,
+    /// Items that were known.
+    pub already_present: u64,
+    /// Items merged into an equal version.
+    pub merged: u64,
+    /// Items kept as versions of a conflict.
+    pub conflicted: u64,
+    /// Of those known: how many had the vector of another content.
+    pub collided: u64,
+}
+
+/// Why a batch was not applied. Nothing of it was.
+#[derive(Clone, Debug, Error)]
+pub enum ApplyError {
+    /// A newer session of this source has begun.
+    #[error("session {epoch} was superseded by session {current}")]
+    Fenced {
+        /// The session of the batch.
+        epoch: u64,
+        /// The session that may write.
+        current: u64,
+    },
+    /// What lies between the cursor and the batch has not arrived.
+    #[error("batch continues from etag {after}, but the cursor is at {cursor}")]
+    Gap {
+        /// Where the batch continues from.
+        after: Etag,
+        /// Where the cursor is.
+        cursor: Etag,
+    },
+    /// The frontier claims changes of this database that it has not made.
+    #[error("frontier claims etag {claimed} of this database, its last is {last}")]
+    FrontierForged {
+        /// What the frontier claims.
+        claimed: Etag,
+        /// This database's last etag.
+        last: Etag,
+    },
+    /// The database cannot write.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Applies a batch.
+pub(crate) fn apply(
+    work: &mut Work<'_>,
+    batch: Incoming,
+    now: Timestamp,
+) -> Result<Applied, ApplyError> {
+    let known = load(work, batch.source)?;
+    let Some(mut cursor) = known.filter(|cursor| cursor.epoch == batch.epoch) else {
+        let current = known.map_or(0, |cursor| cursor.epoch);
+        return Err(ApplyError::Fenced { epoch: batch.epoch, current });
+    };
+    if batch.after > cursor.etag {
+        return Err(ApplyError::Gap { after: batch.after, cursor: cursor.etag });
+    }
+    // Before the items take etags of their own, which the source cannot have seen.
+    if let Some(frontier) = &batch.frontier {
+        let claimed = frontier.etag_of(work.header.incarnation);
+        let last = work.header.last_etag;
+        if claimed > last {
+            return Err(ApplyError::FrontierForged { claimed, last });
+        }
+    }
+    work.begin(now);
+    let mut applied = Applied::default();
+    let mut transaction = None;
+    for item in batch.items {
+        let first = item.item.transaction.first;
+        if transaction.is_some_and(|current| current != first) {
+            work.border();
+        }
+        transaction = Some(first);
+        one(work, item, &mut applied)?;
+    }
+    if let Some(frontier) = batch.frontier {
+        work.header.vector.merge_from(&frontier);
+    }
+    cursor.etag = cursor.etag.max(batch.last);
+    cursor.seen = now;
+    work.set_small(keys::CURSORS, keys::cursor(batch.source), Some(cursor.encode()));
+    applied.cursor = cursor.etag;
+    applied.vector = work.header.vector.clone();
+    Ok(applied)
+}
+
+fn one(work: &mut Work<'_>, item: IncomingItem, applied: &mut Applied) -> Result<(), StoreError> {
+    let IncomingItem { item: Item { minted, version, .. }, hash } = item;
+    let present = work.present(&version.id)?;
+    let seen =
+        Seen { vector: version.vector.clone(), tombstone: version.content.is_tombstone(), hash };
+    match decide(&seen, &present.heads, &work.header.vector) {
+        Decision::Ignore(known) => {
+            applied.already_present += 1;
+            applied.collided += u64::from(known == Known::Collided);
+        }
+        Decision::Replace => {
+            work.replace(&present, version, hash, minted)?;
+            applied.applied += 1;
+        }
+        Decision::Merge(vector) => {
+            work.revector(&present, vector)?;
+            applied.merged += 1;
+        }
+        Decision::Conflict { superseded } => {
+            work.add(&present, &superseded, version, hash, minted)?;
+            applied.conflicted += 1;
+        }
+    }
+    Ok(())
+}

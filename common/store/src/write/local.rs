@@ -1,0 +1,249 @@
+//! A client's transaction: puts and deletes in order, all or none.
+//!
+//! Each put mints an entry of this database over everything the document and the database have
+//! seen, so it ends whatever conflict there was (semantics 1.7.1, 6.7).
+
+use bytes::Bytes;
+use jackdaw_common::{
+    ChangeVector, Collection, Content, DocumentId, Entry, Etag, NodeTag, Timestamp, Version,
+    conflict::local_base,
+};
+use thiserror::Error;
+
+use super::work::{Present, Work, corrupt};
+use crate::{
+    codec::{RowError, RowReader, RowWriter},
+    error::StoreError,
+    keys::{self, RecordKind},
+};
+
+/// The vector a document must have for a write to go on; empty: it must not exist.
+pub type Expected = Option<ChangeVector>;
+
+/// One step of a transaction.
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// Creates or replaces a document.
+    Put {
+        /// Its id.
+        id: NewId,
+        /// Its collection.
+        collection: Collection,
+        /// Its JSON.
+        body: Bytes,
+        /// What must be there.
+        expected: Expected,
+    },
+    /// Deletes a document; one that does not exist stays so.
+    Delete {
+        /// Its id.
+        id: DocumentId,
+        /// What must be there.
+        expected: Expected,
+    },
+}
+
+impl Command {
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Self::Put { body, .. } => body.len() + 256,
+            Self::Delete { .. } => 256,
+        }
+    }
+}
+
+/// The id of a put.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NewId {
+    /// As the client gave it.
+    Given(DocumentId),
+    /// The client gave `users/`: completed with the etag, 19 digits, and the database's tag.
+    Etag(DocumentId),
+    /// The client gave `users|`: completed with a number counted for it, and the database's tag.
+    Number(DocumentId),
+}
+
+impl NewId {
+    /// How an id that a client gave is meant.
+    pub fn parse(id: DocumentId) -> Self {
+        if id.as_str().ends_with('/') {
+            Self::Etag(id)
+        } else if id.as_str().ends_with('|') {
+            Self::Number(id)
+        } else {
+            Self::Given(id)
+        }
+    }
+}
+
+/// What one command wrote.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// The document, its id completed where it was generated.
+    pub id: DocumentId,
+    /// Its new vector; empty when nothing was written.
+    pub vector: ChangeVector,
+    /// Its new etag; zero when nothing was written.
+    pub etag: Etag,
+}
+
+/// Why a transaction was not carried out. Nothing of it was written.
+#[derive(Clone, Debug, Error)]
+pub enum TransactError {
+    /// A document does not have the vector that a command expected.
+    #[error("command {command}: {id} has change vector {actual:?}, not {expected:?}")]
+    Mismatch {
+        /// Which command, counted from zero.
+        command: usize,
+        /// Which document.
+        id: DocumentId,
+        /// What was expected; empty: that it does not exist.
+        expected: ChangeVector,
+        /// What it has; empty: it does not exist; in conflict: the merge of its versions.
+        actual: ChangeVector,
+    },
+    /// A generated id would be longer than an id may be.
+    #[error("command {command}: no id can be generated from {id}: {why}")]
+    Generated {
+        /// Which command, counted from zero.
+        command: usize,
+        /// What the client gave.
+        id: DocumentId,
+        /// What is wrong with the completed id.
+        why: String,
+    },
+    /// The database cannot write.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Carries out a client's transaction.
+pub(crate) fn transact(
+    work: &mut Work<'_>,
+    commands: Vec<Command>,
+    now: Timestamp,
+) -> Result<Vec<Written>, TransactError> {
+    work.begin(now);
+    let mut written = Vec::with_capacity(commands.len());
+    for (command, step) in commands.into_iter().enumerate() {
+        written.push(match step {
+            Command::Put { id, collection, body, expected } => {
+                let id = complete(work, command, id)?;
+                let present = work.present(&id)?;
+                check(command, &id, &present, expected)?;
+                // The casing of the first write stays.
+                let id = present.live().map_or(id, |head| head.id.clone());
+                put(work, &present, id, collection, Content::Document(body), now)?
+            }
+            Command::Delete { id, expected } => {
+                let present = work.present(&id)?;
+                check(command, &id, &present, expected)?;
+                delete(work, &present, id, now)?
+            }
+        });
+    }
+    Ok(written)
+}
+
+fn put(
+    work: &mut Work<'_>,
+    present: &Present,
+    id: DocumentId,
+    collection: Collection,
+    content: Content,
+    now: Timestamp,
+) -> Result<Written, StoreError> {
+    let (vector, minted) = minted(work, present)?;
+    let version = Version { id, collection, vector, last_modified: now, content };
+    let hash = version.content_hash();
+    let head = work.replace(present, version, hash, Some(minted))?;
+    Ok(Written { id: head.id, vector: head.seen.vector, etag: head.etag })
+}
+
+fn delete(
+    work: &mut Work<'_>,
+    present: &Present,
+    id: DocumentId,
+    now: Timestamp,
+) -> Result<Written, StoreError> {
+    if present.live().is_none() && !present.is_conflict() {
+        return Ok(Written { id, vector: ChangeVector::empty(), etag: Etag::ZERO });
+    }
+    let newest = present.heads.iter().max_by_key(|head| head.etag);
+    let (id, collection) = newest.map_or_else(
+        || (id, Collection::default()),
+        |head| (head.id.clone(), head.collection.clone()),
+    );
+    put(work, present, id, collection, Content::Tombstone, now)
+}
+
+/// The vector of a local write.
+fn minted(work: &mut Work<'_>, present: &Present) -> Result<(ChangeVector, Entry), StoreError> {
+    let mut vector = local_base(&present.heads, &work.header.vector);
+    let entry = work.mint()?;
+    vector.raise(entry);
+    Ok((vector, entry))
+}
+
+fn check(
+    command: usize,
+    id: &DocumentId,
+    present: &Present,
+    expected: Expected,
+) -> Result<(), TransactError> {
+    let Some(expected) = expected else { return Ok(()) };
+    let exists = present.live().is_some() || present.is_conflict();
+    let actual = if exists {
+        local_base(&present.heads, &ChangeVector::empty())
+    } else {
+        ChangeVector::empty()
+    };
+    if actual == expected {
+        return Ok(());
+    }
+    Err(TransactError::Mismatch { command, id: id.clone(), expected, actual })
+}
+
+/// The id a put writes: as given, or completed so that no other database generates it too.
+fn complete(work: &mut Work<'_>, command: usize, id: NewId) -> Result<DocumentId, TransactError> {
+    let tag = NodeTag::derived(work.header.incarnation);
+    let (given, text) = match id {
+        NewId::Given(id) => return Ok(id),
+        NewId::Etag(id) => {
+            let text = format!("{}{:019}-{tag}", id.as_str(), work.next_etag()?.get());
+            (id, text)
+        }
+        NewId::Number(id) => {
+            let number = count(work, &id)?;
+            // One "|" only: "a|" and "a||" are counted apart and must not come out the same.
+            let prefix = id.as_str().strip_suffix('|').unwrap_or(id.as_str());
+            let text = format!("{prefix}/{number}-{tag}");
+            (id, text)
+        }
+    };
+    text.parse().map_err(|error: jackdaw_common::id::DocumentIdError| TransactError::Generated {
+        command,
+        id: given,
+        why: error.to_string(),
+    })
+}
+
+/// The next number for ids that begin with `prefix`.
+fn count(work: &mut Work<'_>, prefix: &DocumentId) -> Result<u64, StoreError> {
+    let key = keys::record(RecordKind::Identity, prefix.key().as_bytes());
+    let last = match work.small(keys::RECORDS, &key)? {
+        Some(row) => read_number(row).map_err(|error| corrupt(keys::RECORDS, &key, error))?,
+        None => 0,
+    };
+    let mut row = RowWriter::new(10);
+    row.varint(last + 1);
+    work.set_small(keys::RECORDS, key, Some(row.seal()));
+    Ok(last + 1)
+}
+
+fn read_number(row: Bytes) -> Result<u64, RowError> {
+    let mut row = RowReader::open(row)?;
+    let number = row.varint()?;
+    row.close()?;
+    Ok(number)
+}

@@ -1,0 +1,172 @@
+//! The writer: takes intents in order, decides each over what the ones before it decided, commits
+//! them together, publishes, and answers.
+//!
+//! One a database. An intent succeeds or fails by itself: one that fails takes back what it wrote,
+//! the rest of its group goes on. It is synchronous and owns no thread; `commit` drives it on one,
+//! a simulation on its own time. Etags and change vectors are minted here and nowhere else
+//! (invariant I3).
+
+mod incoming;
+mod local;
+mod records;
+mod session;
+#[cfg(test)]
+mod tests;
+mod work;
+
+use std::sync::Arc;
+
+use jackdaw_common::clock::Clock;
+use tokio::sync::oneshot;
+
+pub use incoming::{Applied, ApplyError, Incoming, IncomingItem};
+pub use local::{Command, Expected, NewId, TransactError, Written};
+pub use records::{Record, RecordError};
+pub use session::{Begin, BeginError, Session};
+
+use crate::{
+    engine::Engine,
+    error::StoreError,
+    keys,
+    overlay::Overlay,
+    read::{Published, Snapshot},
+    tables::header::Header,
+};
+use work::Work;
+pub(crate) use work::corrupt;
+
+/// Where the answer to an intent goes, once it is durable.
+pub(crate) type Reply<T, E> = oneshot::Sender<Result<T, E>>;
+
+/// Something to be written, and who waits for it.
+pub(crate) enum Intent {
+    /// A client's transaction.
+    Transact(Vec<Command>, Reply<Vec<Written>, TransactError>),
+    /// A session of a source begins.
+    Begin(Begin, Reply<Session, BeginError>),
+    /// A batch of a source, or just its progress.
+    Apply(Incoming, Reply<Applied, ApplyError>),
+    /// Records of the services.
+    Record(Vec<Record>, Reply<(), RecordError>),
+}
+
+impl Intent {
+    /// About how many bytes it will write.
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Self::Transact(commands, _) => commands.iter().map(Command::bytes).sum(),
+            Self::Apply(incoming, _) => incoming.bytes(),
+            Self::Begin(..) | Self::Record(..) => 0,
+        }
+    }
+}
+
+/// Sends an answer, given why the commit failed if it did.
+type Answer = Box<dyn FnOnce(Option<&StoreError>) + Send>;
+
+/// Decides and commits for one database.
+pub(crate) struct Writer {
+    engine: Arc<dyn Engine>,
+    clock: Arc<dyn Clock>,
+    published: Snapshot,
+}
+
+impl Writer {
+    pub(crate) fn new(engine: Arc<dyn Engine>, clock: Arc<dyn Clock>, published: Snapshot) -> Self {
+        Self { engine, clock, published }
+    }
+
+    /// Carries out one group: all of it is durable, and `publish` has been called with the view of
+    /// it, when the answers go out.
+    ///
+    /// # Errors
+    ///
+    /// Why nothing of the group was committed. All waiters have been told.
+    pub(crate) fn execute(
+        &mut self,
+        intents: Vec<Intent>,
+        publish: impl FnOnce(&Snapshot),
+    ) -> Result<(), StoreError> {
+        let mut overlay = Overlay::new(self.published.engine());
+        let mut header = self.published.header().clone();
+        let mut answers = Vec::with_capacity(intents.len());
+        for intent in intents {
+            answers.push(self.decide(&mut overlay, &mut header, intent));
+        }
+        let outcome = self.commit(overlay, &header);
+        if let Ok(snapshot) = &outcome {
+            self.published = snapshot.clone();
+            publish(snapshot);
+        }
+        let failure = outcome.err();
+        for answer in answers {
+            answer(failure.as_ref());
+        }
+        failure.map_or(Ok(()), Err)
+    }
+
+    fn decide(&self, overlay: &mut Overlay, header: &mut Header, intent: Intent) -> Answer {
+        let now = self.clock.now();
+        match intent {
+            Intent::Transact(commands, reply) => {
+                run(overlay, header, reply, |work| local::transact(work, commands, now))
+            }
+            Intent::Begin(begin, reply) => {
+                run(overlay, header, reply, |work| session::begin(work, begin, now))
+            }
+            Intent::Apply(batch, reply) => {
+                run(overlay, header, reply, |work| incoming::apply(work, batch, now))
+            }
+            Intent::Record(list, reply) => {
+                run(overlay, header, reply, |work| records::write(work, list))
+            }
+        }
+    }
+
+    fn commit(&self, mut overlay: Overlay, header: &Header) -> Result<Snapshot, StoreError> {
+        let header_row = header.encode();
+        overlay.put(keys::HEADER, keys::HEADER_KEY.into(), header_row);
+        self.engine.commit(overlay.into_batch())?;
+        let number = self.published.commit() + 1;
+        Ok(Snapshot::new(self.engine.snapshot()?, header.clone(), number))
+    }
+
+    /// What was published last.
+    pub(crate) fn published(&self) -> Published {
+        self.published.published()
+    }
+}
+
+/// Runs one intent over the overlay and keeps its answer until the group is durable.
+fn run<T, E>(
+    overlay: &mut Overlay,
+    header: &mut Header,
+    reply: Reply<T, E>,
+    intent: impl FnOnce(&mut Work<'_>) -> Result<T, E>,
+) -> Answer
+where
+    T: Send + 'static,
+    E: From<StoreError> + Send + 'static,
+{
+    let mut work = Work::new(overlay, header.clone());
+    let outcome = intent(&mut work).and_then(|value| Ok((value, work.finish()?)));
+    let outcome = match outcome {
+        Ok((value, after)) => {
+            *header = after;
+            overlay.keep();
+            Ok(value)
+        }
+        Err(error) => {
+            overlay.take_back();
+            Err(error)
+        }
+    };
+    Box::new(move |failure| {
+        let answer = match failure {
+            Some(failure) => outcome.and_then(|_| Err(E::from(failure.clone()))),
+            None => outcome,
+        };
+        // Who asked may have gone: the write stands all the same.
+        drop(reply.send(answer));
+    })
+}

@@ -1,0 +1,109 @@
+//! Every row of a database against every other: nothing missing, nothing left over, counts exact.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bytes::Bytes;
+use jackdaw_common::{Etag, Order, TransactionMark};
+
+use crate::{
+    Snapshot,
+    engine::{Direction, ScanRange, Table},
+    keys,
+    tables::{changes::ChangeRow, heads::Head},
+};
+
+/// Panics with what does not fit together.
+pub(crate) fn audit(snapshot: &Snapshot) {
+    let documents = heads(snapshot, keys::DOCUMENTS);
+    let tombstones = heads(snapshot, keys::TOMBSTONES);
+    let conflicts = heads(snapshot, keys::CONFLICTS);
+    assert!(documents.iter().all(|(_, heads)| !heads[0].seen.tombstone), "a deleted document");
+    assert!(tombstones.iter().all(|(_, heads)| heads[0].seen.tombstone), "a live tombstone");
+    conflicts.iter().for_each(|(_, heads)| conflict(heads));
+
+    let header = snapshot.header();
+    assert_eq!(header.documents, documents.len() as u64, "count of documents");
+    assert_eq!(header.tombstones, tombstones.len() as u64, "count of tombstones");
+    assert_eq!(header.conflicts, conflicts.len() as u64, "count of conflicts");
+
+    let mut places = BTreeSet::new();
+    let mut etags = BTreeMap::new();
+    for (key, heads) in documents.iter().chain(&tombstones).chain(&conflicts) {
+        assert!(places.insert(key), "{key:?} stands in two tables");
+        for head in heads {
+            assert_eq!(key, head.id.key().as_bytes(), "a head under another key");
+            assert!(etags.insert(head.etag, head).is_none(), "etag {} twice", head.etag);
+        }
+    }
+    let rows: Vec<_> = snapshot.changes_after(Etag::ZERO).map(Result::unwrap).collect();
+    let of_rows: Vec<_> = rows.iter().map(|row| row.etag).collect();
+    let of_heads: Vec<_> = etags.keys().copied().collect();
+    assert_eq!(of_rows, of_heads, "rows of changes, and what leads to them");
+    for row in &rows {
+        same(row, etags[&row.etag]);
+        assert!(row.etag <= header.last_etag, "etag {} was not given out", row.etag);
+        let own = row.version.vector.etag_of(header.incarnation);
+        assert!(own <= header.last_etag, "an own entry of {own} was not given out");
+    }
+    transactions(&rows);
+    let newest = rows.iter().map(|row| row.stamp).max();
+    assert!(newest.is_none_or(|stamp| stamp <= header.last_stamp), "a stamp after the last");
+    assert!(header.vector.etag_of(header.incarnation) <= header.last_etag);
+}
+
+type Place = (Bytes, Vec<Head>);
+
+fn heads(snapshot: &Snapshot, table: Table) -> Vec<Place> {
+    let engine = snapshot.engine();
+    let scan = engine.scan(table, ScanRange::all(), Direction::Forward);
+    scan.map(|row| {
+        let (key, value) = row.unwrap();
+        let heads = if table == keys::CONFLICTS {
+            Head::decode_all(value).unwrap()
+        } else {
+            vec![Head::decode(value).unwrap()]
+        };
+        (key, heads)
+    })
+    .collect()
+}
+
+/// Versions of a conflict: several, in canonical order, none of which has seen another.
+fn conflict(heads: &[Head]) {
+    assert!(heads.len() > 1, "a conflict of {}", heads.len());
+    for (at, one) in heads.iter().enumerate() {
+        for other in &heads[at + 1..] {
+            assert!(one.vector() < other.vector(), "not in canonical order");
+            assert_eq!(one.vector().compare(other.vector()), Order::Conflict);
+        }
+    }
+}
+
+fn same(row: &ChangeRow, head: &Head) {
+    let version = &row.version;
+    let of_row = Head::of(row.etag, version, version.content_hash());
+    assert_eq!(of_row, *head, "a head says something else than its row");
+    // Ids and collections are equal whatever their casing.
+    assert_eq!(version.id.as_str(), head.id.as_str());
+    assert_eq!(version.collection.as_str(), head.collection.as_str());
+    assert!(!version.vector.is_empty(), "a row without a vector");
+    assert!(row.minted.is_none_or(|minted| version.vector.entries().contains(&minted)));
+    assert!(row.previous < row.etag, "a row that replaced a later one");
+}
+
+/// Rows of a transaction lie within its mark, and no two transactions overlap.
+fn transactions(rows: &[ChangeRow]) {
+    let mut last: Option<(TransactionMark, &ChangeRow)> = None;
+    for row in rows {
+        let mark = row.transaction;
+        let end = mark.first.get() + u64::from(mark.rows);
+        assert!(mark.first <= row.etag && row.etag.get() < end, "{} in {mark:?}", row.etag);
+        if let Some((before, earlier)) = last {
+            let after = before.first.get() + u64::from(before.rows);
+            assert!(mark == before || mark.first.get() >= after, "{before:?} and {mark:?}");
+            assert!(earlier.stamp <= row.stamp, "a stamp before the one of an earlier etag");
+            assert!(mark != before || earlier.stamp == row.stamp, "two stamps in {mark:?}");
+        }
+        last = Some((mark, row));
+    }
+}

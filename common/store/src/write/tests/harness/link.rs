@@ -1,0 +1,103 @@
+//! One database copied into another, without a network: what a sender and a receiver do between
+//! two stores.
+
+use jackdaw_common::{
+    ChangeVector, Etag,
+    batch::{BatchLimits, Filling},
+};
+
+use crate::{Applied, Begin, Incoming, IncomingItem, Session, Snapshot, Store};
+
+/// The next batch after an etag: its items, the etag it ends at, and at the end of the snapshot
+/// the frontier.
+fn take(
+    snapshot: &Snapshot,
+    after: Etag,
+    items_max: usize,
+) -> (Vec<IncomingItem>, Etag, Option<ChangeVector>) {
+    let mut filling = Filling::new(BatchLimits { items: items_max, bytes: usize::MAX });
+    let mut items = Vec::new();
+    let mut last = after;
+    for row in snapshot.changes_after(after) {
+        let item = row.unwrap().into_item();
+        if !filling.takes(item.transaction) {
+            return (items, last, None);
+        }
+        filling.add(item.transaction, item.version.content.bytes());
+        last = item.etag;
+        items.push(IncomingItem::from(item));
+    }
+    let header = snapshot.header();
+    (items, header.last_etag.max(after), Some(header.vector.clone()))
+}
+
+/// A task that copies one store into another.
+pub(crate) struct Link {
+    source: Store,
+    destination: Store,
+    session: Session,
+    cursor: Etag,
+}
+
+impl Link {
+    /// Opens a session.
+    pub(crate) async fn open(source: &Store, destination: &Store) -> Self {
+        let snapshot = source.snapshot();
+        let header = snapshot.header();
+        let begin = Begin {
+            source: source.database_id(),
+            incarnation: source.incarnation(),
+            last_etag: header.last_etag,
+            tombstone_floor: header.tombstone_floor,
+            task: 1,
+            generation: 1,
+        };
+        let session = destination.begin(begin).await.unwrap();
+        let cursor = session.cursor;
+        Self { source: source.clone(), destination: destination.clone(), session, cursor }
+    }
+
+    /// The epoch of its session.
+    pub(crate) fn epoch(&self) -> u64 {
+        self.session.epoch
+    }
+
+    /// The next batch, not applied yet.
+    pub(crate) fn next(&self, items_max: usize) -> Incoming {
+        let (items, last, frontier) = take(&self.source.snapshot(), self.cursor, items_max);
+        Incoming {
+            source: self.source.database_id(),
+            epoch: self.session.epoch,
+            after: self.cursor,
+            last,
+            frontier,
+            items,
+        }
+    }
+
+    /// Applies a batch.
+    pub(crate) async fn apply(&mut self, batch: Incoming) -> Applied {
+        let applied = self.destination.apply(batch).await.unwrap();
+        self.cursor = applied.cursor;
+        applied
+    }
+
+    /// Sends everything there is, in batches; answers how many items went.
+    pub(crate) async fn run(&mut self, items_max: usize) -> usize {
+        let mut sent = 0;
+        loop {
+            let batch = self.next(items_max);
+            let (items, whole) = (batch.items.len(), batch.frontier.is_some());
+            self.apply(batch).await;
+            sent += items;
+            if whole {
+                return sent;
+            }
+        }
+    }
+}
+
+/// Copies everything there is once, in one session.
+pub(crate) async fn copy(source: &Store, destination: &Store) -> usize {
+    Link::open(source, destination).await.run(usize::MAX).await
+}

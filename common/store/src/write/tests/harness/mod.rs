@@ -1,0 +1,14 @@
+//! What the tests stand on: databases in both engines, words to write and read with, an engine
+//! that fails on demand, and an audit of every row.
+
+mod audit;
+mod faults;
+mod link;
+mod place;
+mod words;
+
+pub(crate) use audit::audit;
+pub(crate) use faults::{Fault, Faulty};
+pub(crate) use link::{Link, copy};
+pub(crate) use place::{Place, TestClock, identity, in_memory, on_both};
+pub(crate) use words::*;

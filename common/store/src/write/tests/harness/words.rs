@@ -1,0 +1,189 @@
+//! Short words for what tests write and read.
+
+use bytes::Bytes;
+use jackdaw_common::{
+    ChangeVector, Content, DatabaseId, DocumentId, Entry, Etag, Item, Timestamp, TransactionMark,
+    Version,
+};
+
+use super::identity;
+use crate::{
+    Applied, Begin, Command, Expected, Incoming, IncomingItem, Lookup, NewId, Session, Store,
+    TransactError, Written, tables::changes::ChangeRow,
+};
+
+pub(crate) fn id(text: &str) -> DocumentId {
+    text.parse().unwrap()
+}
+
+pub(crate) fn etag(number: u64) -> Etag {
+    Etag::new(number).unwrap()
+}
+
+/// The vector that has seen these etags of these test databases.
+pub(crate) fn vector(entries: &[(u8, u64)]) -> ChangeVector {
+    ChangeVector::from_entries(entries.iter().map(|&(n, number)| entry(n, number)))
+}
+
+pub(crate) fn entry(n: u8, number: u64) -> Entry {
+    Entry { incarnation: identity(n).incarnation, etag: etag(number) }
+}
+
+pub(crate) fn source(n: u8) -> DatabaseId {
+    identity(n).database
+}
+
+pub(crate) fn text(bytes: &Bytes) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// A put in collection `Users`. An id that ends in "/" or "|" is completed.
+pub(crate) fn putting(id_text: &str, body: &str) -> Command {
+    Command::Put {
+        id: NewId::parse(id(id_text)),
+        collection: "Users".parse().unwrap(),
+        body: Bytes::copy_from_slice(body.as_bytes()),
+        expected: None,
+    }
+}
+
+pub(crate) fn deleting(id_text: &str) -> Command {
+    Command::Delete { id: id(id_text), expected: None }
+}
+
+/// The command, if the document has this vector.
+pub(crate) fn expecting(vector: &ChangeVector, command: Command) -> Command {
+    let now: Expected = Some(vector.clone());
+    match command {
+        Command::Put { id, collection, body, .. } => {
+            Command::Put { id, collection, body, expected: now }
+        }
+        Command::Delete { id, .. } => Command::Delete { id, expected: now },
+    }
+}
+
+pub(crate) async fn one(store: &Store, command: Command) -> Result<Written, TransactError> {
+    let mut written = store.transact(vec![command]).await?;
+    assert_eq!(written.len(), 1);
+    Ok(written.remove(0))
+}
+
+pub(crate) async fn put(store: &Store, id: &str, body: &str) -> Written {
+    one(store, putting(id, body)).await.unwrap()
+}
+
+pub(crate) async fn delete(store: &Store, id: &str) -> Written {
+    one(store, deleting(id)).await.unwrap()
+}
+
+pub(crate) fn lookup(store: &Store, document: &str) -> Lookup {
+    store.snapshot().document(&id(document)).unwrap()
+}
+
+/// The only version of a document, live or deleted.
+pub(crate) fn found(store: &Store, document: &str) -> ChangeRow {
+    match lookup(store, document) {
+        Lookup::Found(row) => row,
+        other => panic!("{document} is {other:?}"),
+    }
+}
+
+/// What a version says: its body, "†" for a deletion.
+pub(crate) fn says(row: &ChangeRow) -> String {
+    match &row.version.content {
+        Content::Document(body) => text(body),
+        Content::Tombstone => "†".to_owned(),
+    }
+}
+
+/// What a document says: nothing where there is none, several in conflict, sorted.
+pub(crate) fn reads(store: &Store, document: &str) -> Vec<String> {
+    let mut all: Vec<_> = match lookup(store, document) {
+        Lookup::Missing => Vec::new(),
+        Lookup::Found(row) => vec![says(&row)],
+        Lookup::Conflict(rows) => rows.iter().map(says).collect(),
+    };
+    all.sort();
+    all
+}
+
+/// Documents, tombstones and conflicts, as the header counts them.
+pub(crate) fn counts(store: &Store) -> (u64, u64, u64) {
+    let snapshot = store.snapshot();
+    let header = snapshot.header();
+    (header.documents, header.tombstones, header.conflicts)
+}
+
+/// The changes after an etag.
+pub(crate) fn changes(store: &Store, after: u64) -> Vec<ChangeRow> {
+    store.snapshot().changes_after(etag(after)).collect::<Result<_, _>>().unwrap()
+}
+
+pub(crate) fn mark(first: u64, rows: u32) -> TransactionMark {
+    TransactionMark { first: etag(first), rows }
+}
+
+/// What test database `n` says when it calls: an ordinary source.
+pub(crate) fn calling(n: u8) -> Begin {
+    Begin {
+        source: source(n),
+        incarnation: identity(n).incarnation,
+        last_etag: etag(1_000_000),
+        tombstone_floor: Etag::ZERO,
+        task: 1,
+        generation: 1,
+    }
+}
+
+pub(crate) async fn session(store: &Store, n: u8) -> Session {
+    store.begin(calling(n)).await.unwrap()
+}
+
+/// A version as it arrives: in a transaction of its own, in collection `Users`.
+pub(crate) fn arriving(
+    number: u64,
+    document: &str,
+    vector: &ChangeVector,
+    body: Option<&str>,
+) -> Item {
+    let content = body.map_or(Content::Tombstone, |body| {
+        Content::Document(Bytes::copy_from_slice(body.as_bytes()))
+    });
+    Item {
+        etag: etag(number),
+        transaction: mark(number, 1),
+        minted: None,
+        version: Version {
+            id: id(document),
+            collection: "Users".parse().unwrap(),
+            vector: vector.clone(),
+            last_modified: Timestamp::from_micros(77),
+            content,
+        },
+    }
+}
+
+/// A batch of source `n` in session `epoch`; it ends with its last item.
+pub(crate) fn batch(n: u8, epoch: u64, after: u64, items: Vec<Item>) -> Incoming {
+    let last = items.last().map_or(etag(after), |item| item.etag);
+    Incoming {
+        source: source(n),
+        epoch,
+        after: etag(after),
+        last,
+        frontier: None,
+        items: items.into_iter().map(IncomingItem::from).collect(),
+    }
+}
+
+/// Progress of source `n` without items.
+pub(crate) fn progress(n: u8, epoch: u64, last: u64, frontier: &ChangeVector) -> Incoming {
+    let frontier = Some(frontier.clone());
+    Incoming { last: etag(last), frontier, ..batch(n, epoch, 0, Vec::new()) }
+}
+
+/// Applies items of source `n` in a new session, from the beginning.
+pub(crate) async fn receive(store: &Store, n: u8, items: Vec<Item>) -> Applied {
+    let epoch = session(store, n).await.epoch;
+    store.apply(batch(n, epoch, 0, items)).await.unwrap()
+}

@@ -1,0 +1,265 @@
+//! One intent under way: the rows it writes, and the header as it will leave it.
+//!
+//! Rows are kept open until their transaction ends, since each says how many there are.
+
+use bytes::Bytes;
+use jackdaw_common::{
+    ChangeVector, Content, ContentHash, DocumentId, Entry, Etag, Timestamp, TransactionMark,
+    Version,
+};
+
+use crate::{
+    codec::RowError,
+    engine::Table,
+    error::StoreError,
+    keys,
+    overlay::Overlay,
+    tables::{changes::ChangeRow, header::Header, heads::Head},
+};
+
+/// What the database has of one document.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Present {
+    /// Its versions: none, one, or those of a conflict.
+    pub(crate) heads: Vec<Head>,
+    /// The table they stand in.
+    table: Option<Table>,
+}
+
+impl Present {
+    /// The version that reads as the document, if there is one and it is live.
+    pub(crate) fn live(&self) -> Option<&Head> {
+        match self.heads.as_slice() {
+            [one] if !one.seen.tombstone => Some(one),
+            _ => None,
+        }
+    }
+
+    /// Whether several versions stand side by side.
+    pub(crate) fn is_conflict(&self) -> bool {
+        self.heads.len() > 1
+    }
+}
+
+/// One intent under way.
+pub(crate) struct Work<'w> {
+    overlay: &'w mut Overlay,
+    pub(crate) header: Header,
+    stamp: Option<Timestamp>,
+    first: Etag,
+    rows: Vec<Option<ChangeRow>>,
+}
+
+impl<'w> Work<'w> {
+    pub(crate) fn new(overlay: &'w mut Overlay, header: Header) -> Self {
+        Self { overlay, header, stamp: None, first: Etag::ZERO, rows: Vec::new() }
+    }
+
+    /// Fixes the commit stamp: never at or before an earlier one (storage, "Commit stamps").
+    pub(crate) fn begin(&mut self, now: Timestamp) {
+        let stamp = now.max(self.header.last_stamp.plus_micros(1));
+        self.stamp = Some(stamp);
+    }
+
+    /// Ends the last transaction and answers the header to go on with.
+    pub(crate) fn finish(mut self) -> Result<Header, StoreError> {
+        self.border();
+        Ok(self.header)
+    }
+
+    /// Ends a transaction: its rows are complete.
+    pub(crate) fn border(&mut self) {
+        let Ok(rows) = u32::try_from(self.rows.len()) else {
+            unreachable!("a transaction has at most TRANSACTION_COMMANDS_MAX rows");
+        };
+        let transaction = TransactionMark { first: self.first, rows };
+        for mut row in self.rows.drain(..).flatten() {
+            row.transaction = transaction;
+            self.overlay.put(keys::CHANGES, keys::change(row.etag), row.encode());
+        }
+    }
+
+    /// What the database has of `id`.
+    pub(crate) fn present(&self, id: &DocumentId) -> Result<Present, StoreError> {
+        let key = id.key().as_bytes();
+        if let Some(row) = self.overlay.row(keys::DOCUMENTS, key)? {
+            return one(keys::DOCUMENTS, key, row);
+        }
+        if self.header.tombstones > 0
+            && let Some(row) = self.overlay.row(keys::TOMBSTONES, key)?
+        {
+            return one(keys::TOMBSTONES, key, row);
+        }
+        if self.header.conflicts > 0
+            && let Some(row) = self.overlay.row(keys::CONFLICTS, key)?
+        {
+            let heads = Head::decode_all(row).map_err(|e| corrupt(keys::CONFLICTS, key, e))?;
+            return Ok(Present { heads, table: Some(keys::CONFLICTS) });
+        }
+        Ok(Present::default())
+    }
+
+    /// The etag the next row gets.
+    pub(crate) fn next_etag(&self) -> Result<Etag, StoreError> {
+        self.header.last_etag.next().map_err(|_| StoreError::EtagsExhausted)
+    }
+
+    /// The entry a local write mints now. The row that carries it must be the next one written.
+    pub(crate) fn mint(&mut self) -> Result<Entry, StoreError> {
+        let entry = Entry { incarnation: self.header.incarnation, etag: self.next_etag()? };
+        self.header.vector.raise(entry);
+        Ok(entry)
+    }
+
+    /// Writes `version` in place of everything there is of its document.
+    pub(crate) fn replace(
+        &mut self,
+        present: &Present,
+        version: Version,
+        hash: ContentHash,
+        minted: Option<Entry>,
+    ) -> Result<Head, StoreError> {
+        let previous = present.heads.first().map_or(Etag::ZERO, |head| head.etag);
+        self.remove(present);
+        let head = self.row(version, hash, minted, previous, false)?;
+        let table = if head.seen.tombstone { keys::TOMBSTONES } else { keys::DOCUMENTS };
+        self.count(table, true);
+        self.overlay.put(table, keys::document(&head.id), head.encode());
+        Ok(head)
+    }
+
+    /// Writes `version` beside the versions there are, less those it supersedes.
+    pub(crate) fn add(
+        &mut self,
+        present: &Present,
+        superseded: &[usize],
+        version: Version,
+        hash: ContentHash,
+        minted: Option<Entry>,
+    ) -> Result<(), StoreError> {
+        let previous = superseded
+            .first()
+            .and_then(|index| present.heads.get(*index))
+            .map_or(Etag::ZERO, |head| head.etag);
+        let mut heads = Vec::with_capacity(present.heads.len() + 1);
+        for (index, head) in present.heads.iter().enumerate() {
+            if superseded.contains(&index) {
+                self.remove_row(head.etag);
+            } else {
+                heads.push(head.clone());
+            }
+        }
+        self.remove_heads(present);
+        let head = self.row(version, hash, minted, previous, true)?;
+        let key = keys::document(&head.id);
+        heads.push(head);
+        heads.sort_by(|one, other| one.vector().cmp(other.vector()));
+        self.count(keys::CONFLICTS, true);
+        self.overlay.put(keys::CONFLICTS, key, Head::encode_all(&heads));
+        Ok(())
+    }
+
+    /// Writes the only version there is again, under another vector: a new row, nothing minted.
+    pub(crate) fn revector(
+        &mut self,
+        present: &Present,
+        vector: ChangeVector,
+    ) -> Result<(), StoreError> {
+        let Some(head) = present.heads.first() else { return Ok(()) };
+        let version = Version {
+            id: head.id.clone(),
+            collection: head.collection.clone(),
+            vector,
+            last_modified: head.last_modified,
+            content: Content::Tombstone,
+        };
+        let hash = head.seen.hash;
+        self.replace(present, version, hash, None).map(drop)
+    }
+
+    /// Forgets all versions of a document.
+    fn remove(&mut self, present: &Present) {
+        for head in &present.heads {
+            self.remove_row(head.etag);
+        }
+        self.remove_heads(present);
+    }
+
+    fn remove_heads(&mut self, present: &Present) {
+        if let (Some(table), Some(head)) = (present.table, present.heads.first()) {
+            self.count(table, false);
+            self.overlay.delete(table, keys::document(&head.id));
+        }
+    }
+
+    /// Removes a row of `changes`, also one that this very transaction wrote.
+    fn remove_row(&mut self, etag: Etag) {
+        let own = etag.get().checked_sub(self.first.get()).and_then(|at| usize::try_from(at).ok());
+        match own.filter(|_| !self.rows.is_empty()).and_then(|at| self.rows.get_mut(at)) {
+            Some(row) => *row = None,
+            None => self.overlay.delete(keys::CHANGES, keys::change(etag)),
+        }
+    }
+
+    /// Gives `version` the next etag and a row.
+    fn row(
+        &mut self,
+        version: Version,
+        hash: ContentHash,
+        minted: Option<Entry>,
+        previous: Etag,
+        conflicted: bool,
+    ) -> Result<Head, StoreError> {
+        let etag = self.next_etag()?;
+        self.header.last_etag = etag;
+        if self.rows.is_empty() {
+            self.first = etag;
+        }
+        let stamp = self.stamp.unwrap_or(self.header.last_stamp);
+        self.header.last_stamp = stamp;
+        let head = Head::of(etag, &version, hash);
+        self.rows.push(Some(ChangeRow {
+            etag,
+            transaction: TransactionMark { first: self.first, rows: 0 },
+            stamp,
+            previous,
+            minted,
+            conflicted,
+            version,
+        }));
+        Ok(head)
+    }
+
+    fn count(&mut self, table: Table, more: bool) {
+        let header = &mut self.header;
+        let count = match table {
+            keys::DOCUMENTS => &mut header.documents,
+            keys::TOMBSTONES => &mut header.tombstones,
+            _ => &mut header.conflicts,
+        };
+        *count = if more { *count + 1 } else { count.saturating_sub(1) };
+    }
+
+    /// A row of one of the small tables.
+    pub(crate) fn small(&self, table: Table, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
+        Ok(self.overlay.row(table, key)?)
+    }
+
+    /// Writes or removes a row of one of the small tables.
+    pub(crate) fn set_small(&mut self, table: Table, key: Bytes, value: Option<Bytes>) {
+        match value {
+            Some(value) => self.overlay.put(table, key, value),
+            None => self.overlay.delete(table, key),
+        }
+    }
+}
+
+fn one(table: Table, key: &[u8], row: Bytes) -> Result<Present, StoreError> {
+    let head = Head::decode(row).map_err(|error| corrupt(table, key, error))?;
+    Ok(Present { heads: vec![head], table: Some(table) })
+}
+
+/// A row that does not read back, by name.
+pub(crate) fn corrupt(table: Table, key: &[u8], error: RowError) -> StoreError {
+    StoreError::Row { table: table.name, key: key.to_vec(), what: error.0 }
+}
