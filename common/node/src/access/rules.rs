@@ -1,0 +1,76 @@
+//! Who may call what: a row for every method of every service, and nothing without a row.
+//!
+//! A method that is added to a `.proto` and not here cannot be called; a test compares this table
+//! with the compiled descriptors. Rows of `Database` are decided where the request is decoded,
+//! by `Identity::require_database`, since only the message says which database.
+
+use super::Level;
+
+/// What a method asks of its caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rule {
+    /// Any certificate of the access list.
+    AnyTrusted,
+    /// OPERATOR or CLUSTER_ADMIN.
+    Operator,
+    /// CLUSTER_ADMIN.
+    ClusterAdmin,
+    /// OPERATOR or CLUSTER_ADMIN, or a USER with at least this level on the database named.
+    Database(Level),
+}
+
+/// A method and its rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// The path as it stands in the request: `/package.Service/Method`.
+    pub method: &'static str,
+    /// What it asks.
+    pub rule: Rule,
+}
+
+/// The row of a request path; none means refused.
+pub fn row_of(path: &str) -> Option<&'static Row> {
+    ROWS.iter().find(|row| row.method == path)
+}
+
+const fn row(method: &'static str, rule: Rule) -> Row {
+    Row { method, rule }
+}
+
+const READ: Rule = Rule::Database(Level::Read);
+const READ_WRITE: Rule = Rule::Database(Level::ReadWrite);
+const ADMIN: Rule = Rule::Database(Level::Admin);
+
+/// The table, by service.
+pub const ROWS: &[Row] = &[
+    row("/jackdaw.control.v1.Databases/CreateDatabase", Rule::Operator),
+    row("/jackdaw.control.v1.Databases/GetDatabase", READ),
+    // Answers with the databases that the caller may read.
+    row("/jackdaw.control.v1.Databases/ListDatabases", Rule::AnyTrusted),
+    row("/jackdaw.control.v1.Databases/DeleteDatabase", Rule::Operator),
+    row("/jackdaw.control.v1.ConnectionStrings/CreateConnectionString", ADMIN),
+    row("/jackdaw.control.v1.ConnectionStrings/GetConnectionString", ADMIN),
+    row("/jackdaw.control.v1.ConnectionStrings/ListConnectionStrings", ADMIN),
+    row("/jackdaw.control.v1.ConnectionStrings/DeleteConnectionString", ADMIN),
+    row("/jackdaw.control.v1.ExternalReplications/CreateExternalReplication", Rule::Operator),
+    row("/jackdaw.control.v1.ExternalReplications/GetExternalReplication", READ),
+    row("/jackdaw.control.v1.ExternalReplications/ListExternalReplications", READ),
+    row("/jackdaw.control.v1.ExternalReplications/DeleteExternalReplication", Rule::Operator),
+    row("/jackdaw.control.v1.ExternalReplications/EnableExternalReplication", Rule::Operator),
+    row("/jackdaw.control.v1.ExternalReplications/DisableExternalReplication", Rule::Operator),
+    row("/jackdaw.control.v1.ExternalReplications/WatchExternalReplication", READ),
+    row("/jackdaw.documents.v1.Documents/GetDocument", READ),
+    row("/jackdaw.documents.v1.Documents/PutDocument", READ_WRITE),
+    row("/jackdaw.documents.v1.Documents/DeleteDocument", READ_WRITE),
+    row("/jackdaw.documents.v1.Documents/Transact", READ_WRITE),
+    row("/jackdaw.documents.v1.Documents/ListDocuments", READ),
+    row("/jackdaw.documents.v1.Documents/StreamDocuments", READ),
+    row("/jackdaw.documents.v1.Documents/BulkWrite", READ_WRITE),
+    row("/jackdaw.documents.v1.Documents/WatchChanges", READ),
+    // Being a source that replicates into a database is writing to it.
+    row("/jackdaw.replication.v1.Replication/Replicate", READ_WRITE),
+    row("/grpc.health.v1.Health/Check", Rule::AnyTrusted),
+    row("/grpc.health.v1.Health/Watch", Rule::AnyTrusted),
+    row("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", Rule::AnyTrusted),
+    row("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", Rule::AnyTrusted),
+];

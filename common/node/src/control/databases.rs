@@ -1,0 +1,146 @@
+//! The Databases service.
+
+use jackdaw_common::DatabaseName;
+use jackdaw_proto::{
+    control::{
+        self as wire,
+        databases_server::{Databases, DatabasesServer},
+    },
+    convert::{change_vector, time::timestamp},
+    wire::{Reason, WireError},
+};
+use tonic::{Request, Response, Status};
+
+use super::{door, failure, names, paging::Scope};
+use crate::{
+    access::grants::Grants,
+    access::{Identity, Level},
+    catalog::{Catalog, CreateError, Database, DeleteError},
+};
+
+/// Creates, lists and deletes the databases of a service.
+pub struct DatabasesService {
+    catalog: Catalog,
+    grants: Grants,
+}
+
+impl DatabasesService {
+    /// The service over `catalog`; what it creates takes the grants that wait for its name.
+    #[must_use]
+    pub fn server(catalog: Catalog, grants: Grants) -> DatabasesServer<Self> {
+        DatabasesServer::new(Self { catalog, grants })
+    }
+
+    async fn create(&self, name: DatabaseName) -> Result<wire::Database, WireError> {
+        let database = self.catalog.create(name).await.map_err(|error| match error {
+            CreateError::Exists { name } => already_exists(&name),
+            CreateError::Store(error) => failure::store(&error),
+            CreateError::Record(error) => failure::record(&error),
+            error => failure::internal(&error),
+        })?;
+        let bound = self.grants.bind(database.name(), database.id()).await;
+        bound.map_err(|error| failure::internal(&error))?;
+        Ok(view(&database))
+    }
+
+    fn page(
+        &self,
+        identity: &Identity,
+        request: &wire::ListDatabasesRequest,
+    ) -> Result<wire::ListDatabasesResponse, WireError> {
+        let scope = Scope(&["databases"]);
+        let page = scope.page(request.page_size, &request.page_token)?;
+        let behind = |name: &str| page.after.as_deref().is_none_or(|after| name > after);
+        let mut seen = self.catalog.list().into_iter().filter(|database| {
+            behind(database.name().as_str())
+                && identity.may(database.name(), Some(database.id()), Level::Read)
+        });
+        let databases: Vec<_> = seen
+            .by_ref()
+            .take(page.entries)
+            .map(|database| (database.name().clone(), view(&database)))
+            .collect();
+        let last = databases.last().filter(|_| seen.next().is_some());
+        let next_page_token = last.map(|(name, _)| scope.token(name.as_str())).unwrap_or_default();
+        let databases = databases.into_iter().map(|(_, view)| view).collect();
+        Ok(wire::ListDatabasesResponse { databases, next_page_token })
+    }
+}
+
+#[tonic::async_trait]
+impl Databases for DatabasesService {
+    async fn create_database(
+        &self,
+        request: Request<wire::CreateDatabaseRequest>,
+    ) -> Result<Response<wire::Database>, Status> {
+        door::operator(request.extensions())?;
+        let request = request.into_inner();
+        let name = DatabaseName::new(&request.database_id)
+            .map_err(|error| WireError::field("database_id", error))?;
+        if request.validate_only {
+            if self.catalog.find(&name).is_some() {
+                return Err(already_exists(&name).into());
+            }
+            let database = wire::Database { name: names::of_database(&name), ..Default::default() };
+            return Ok(Response::new(database));
+        }
+        Ok(Response::new(self.create(name).await?))
+    }
+
+    async fn get_database(
+        &self,
+        request: Request<wire::GetDatabaseRequest>,
+    ) -> Result<Response<wire::Database>, Status> {
+        let name = names::database("name", &request.get_ref().name)?;
+        let database = door::enter(&self.catalog, request.extensions(), &name, Level::Read)?;
+        Ok(Response::new(view(&database)))
+    }
+
+    async fn list_databases(
+        &self,
+        request: Request<wire::ListDatabasesRequest>,
+    ) -> Result<Response<wire::ListDatabasesResponse>, Status> {
+        let identity = Identity::of(request.extensions())?;
+        Ok(Response::new(self.page(identity, request.get_ref())?))
+    }
+
+    async fn delete_database(
+        &self,
+        request: Request<wire::DeleteDatabaseRequest>,
+    ) -> Result<Response<()>, Status> {
+        door::operator(request.extensions())?;
+        let name = names::database("name", &request.get_ref().name)?;
+        self.catalog.delete(&name).await.map_err(|error| match error {
+            DeleteError::NotFound { name } => {
+                door::not_found(&name, self.catalog.nearest(&name).as_ref())
+            }
+            DeleteError::Store(error) => failure::store(&error),
+            DeleteError::Record(error) => failure::record(&error),
+            error => failure::internal(&error),
+        })?;
+        Ok(Response::new(()))
+    }
+}
+
+fn already_exists(name: &DatabaseName) -> WireError {
+    WireError::new(Reason::DatabaseAlreadyExists, format!("there is a database {name}"))
+        .with("database", name)
+        .about("jackdaw/Database", names::of_database(name))
+}
+
+/// A database as it goes out, all of one snapshot.
+fn view(database: &Database) -> wire::Database {
+    let snapshot = database.store().snapshot();
+    let header = snapshot.header();
+    wire::Database {
+        name: names::of_database(database.name()),
+        id: header.database.to_string(),
+        incarnation: header.incarnation.to_string(),
+        create_time: Some(timestamp(header.created)),
+        last_etag: header.last_etag.get(),
+        change_vector: change_vector::text(&header.vector),
+        documents: header.documents,
+        tombstones: header.tombstones,
+        conflicts: header.conflicts,
+    }
+}

@@ -1,0 +1,43 @@
+//! The Documents service: reading and writing a database, the same at both ends of a replication.
+//!
+//! Thin: it checks what comes in, asks the store, and writes the answer. Order, change vectors and
+//! conflicts are the store's. Nothing here blocks the runtime: what reads an engine, and what
+//! checks large bodies, runs on threads for it. Every queue and page has its bound below.
+
+mod body;
+mod bulk;
+mod read;
+mod service;
+mod stream;
+#[cfg(test)]
+mod tests;
+mod watch;
+mod write;
+
+pub use service::DocumentsService;
+
+use jackdaw_common::limits::TRANSACTION_BYTES_MAX;
+
+/// Bytes of one request: a transaction's bodies, and its ids and expectations around them.
+const REQUEST_BYTES_MAX: usize = TRANSACTION_BYTES_MAX + 16 * 1024 * 1024;
+
+/// Bytes of bodies that are checked on the runtime's own threads: below a tenth of a millisecond.
+const CHECKED_INLINE_BYTES_MAX: usize = 64 * 1024;
+
+/// Transactions of a bulk write that are under way at once: they join one commit.
+const BULK_TRANSACTIONS_MAX: usize = 4;
+
+/// Bytes of documents on a page: below the 4 MiB that gRPC clients take by default.
+const PAGE_BYTES_MAX: usize = 3 * 1024 * 1024;
+
+/// Documents looked at for one page, conflicts among them: a page is not worth more.
+const PAGE_SCAN_MAX: usize = 10_000;
+
+/// Bytes after which a part of a stream is sent.
+const PART_BYTES: usize = 1024 * 1024;
+
+/// Changes in one part of a watch.
+const PART_CHANGES_MAX: usize = 4_096;
+
+/// Parts of a stream that wait for the client: one on its way while the next is read.
+const PARTS_QUEUED_MAX: usize = 2;

@@ -1,0 +1,132 @@
+//! Reading one document, and pages of them.
+
+use jackdaw_common::{DocumentId, Version, id::lower};
+use jackdaw_proto::{
+    convert::documents::{CONFLICT_DETAIL, conflict_detail, document},
+    documents as wire,
+    wire::{Reason, WireError},
+};
+use jackdaw_store::{Lookup, Snapshot, Store, StoreError};
+
+use super::{PAGE_BYTES_MAX, PAGE_SCAN_MAX};
+use crate::control::{
+    blocking, failure,
+    paging::{Page, Scope},
+};
+
+/// One document of the newest published snapshot.
+pub(super) async fn get(store: &Store, id: DocumentId) -> Result<wire::Document, WireError> {
+    let snapshot = store.snapshot();
+    let (id, found) = blocking(move || {
+        let found = snapshot.document(&id).map_err(|error| failure::store(&error))?;
+        Ok((id, found))
+    })
+    .await?;
+    match found {
+        Lookup::Found(row) if !row.version.content.is_tombstone() => {
+            Ok(document(row.etag, row.version))
+        }
+        Lookup::Found(_) | Lookup::Missing => Err(not_found(&id)),
+        Lookup::Conflict(rows) => {
+            Err(in_conflict(&id, rows.into_iter().map(Version::from).collect()))
+        }
+    }
+}
+
+fn not_found(id: &DocumentId) -> WireError {
+    WireError::new(Reason::DocumentNotFound, format!("there is no document {id}"))
+        .with("id", id)
+        .about(DOCUMENT, id)
+}
+
+fn in_conflict(id: &DocumentId, versions: Vec<Version>) -> WireError {
+    let count = versions.len();
+    WireError::new(
+        Reason::DocumentConflict,
+        format!("document {id} is in conflict: {count} versions stand side by side"),
+    )
+    .with("id", id)
+    .with("versions", count)
+    .about(DOCUMENT, id)
+    .with_detail(CONFLICT_DETAIL, &conflict_detail(versions))
+}
+
+/// A page of documents in id order.
+pub(super) async fn list(
+    store: &Store,
+    request: &wire::ListDocumentsRequest,
+) -> Result<wire::ListDocumentsResponse, WireError> {
+    let prefix = prefix(&request.id_prefix)?;
+    let database = store.database_id().to_string();
+    let arguments = ["documents", &database, &prefix];
+    let scope = Scope(&arguments);
+    let page = scope.page(request.page_size, &request.page_token)?;
+    let snapshot = store.snapshot();
+    let (documents, last) = {
+        let prefix = prefix.clone();
+        blocking(move || {
+            read_page(&snapshot, &prefix, &page).map_err(|error| failure::store(&error))
+        })
+        .await?
+    };
+    let next_page_token = last.map(|last| scope.token(&last)).unwrap_or_default();
+    Ok(wire::ListDocumentsResponse { documents, next_page_token })
+}
+
+/// The documents of a page, and the key of the last one looked at where there are others.
+fn read_page(
+    snapshot: &Snapshot,
+    prefix: &str,
+    page: &Page,
+) -> Result<(Vec<wire::Document>, Option<String>), StoreError> {
+    let mut documents = Vec::new();
+    let mut last = page.after.clone();
+    let mut bytes = 0;
+    for (scanned, entry) in snapshot.documents(prefix, page.after.as_deref()).enumerate() {
+        let entry = entry?;
+        let full = documents.len() == page.entries || scanned == PAGE_SCAN_MAX;
+        let size = size(&entry);
+        if full || (!documents.is_empty() && bytes + size > PAGE_BYTES_MAX) {
+            return Ok((documents, last));
+        }
+        last = key(&entry);
+        if let Lookup::Found(row) = entry {
+            bytes += size;
+            documents.push(document(row.etag, row.version));
+        }
+    }
+    Ok((documents, None))
+}
+
+/// The key of an entry of a list.
+pub(super) fn key(entry: &Lookup) -> Option<String> {
+    let row = match entry {
+        Lookup::Missing => None,
+        Lookup::Found(row) => Some(row),
+        Lookup::Conflict(rows) => rows.first(),
+    };
+    row.map(|row| row.version.id.key().to_owned())
+}
+
+/// About how many bytes an entry of a list takes in a message.
+pub(super) fn size(entry: &Lookup) -> usize {
+    let of = |version: &Version| {
+        version.content.bytes() + version.id.as_str().len() + 64 * version.vector.len() + 128
+    };
+    match entry {
+        Lookup::Missing => 0,
+        Lookup::Found(row) => of(&row.version),
+        Lookup::Conflict(rows) => rows.iter().map(|row| of(&row.version)).sum(),
+    }
+}
+
+/// Reads the prefix of ids, in lower case.
+pub(super) fn prefix(text: &str) -> Result<String, WireError> {
+    if text.len() > DocumentId::KEY_BYTES_MAX {
+        return Err(WireError::field("id_prefix", "is longer than any id"));
+    }
+    Ok(lower(text).into_owned())
+}
+
+/// Type of a document as a resource.
+const DOCUMENT: &str = "jackdaw/Document";

@@ -1,0 +1,54 @@
+//! What `documents` promises, tried out.
+
+mod body;
+mod bulk;
+mod follow;
+mod read;
+mod write;
+
+use jackdaw_proto::documents as wire;
+use tonic::Request;
+
+use crate::control::fixture::{Caller, Site};
+
+/// A put as a client writes it.
+fn put(id: &str, body: &str) -> wire::Put {
+    wire::Put { id: id.into(), body: body.as_bytes().to_vec().into(), expected_change_vector: None }
+}
+
+fn put_command(id: &str, body: &str) -> wire::Command {
+    wire::Command { command: Some(wire::command::Command::Put(put(id, body))) }
+}
+
+fn delete_command(id: &str) -> wire::Command {
+    let delete = wire::Delete { id: id.into(), expected_change_vector: None };
+    wire::Command { command: Some(wire::command::Command::Delete(delete)) }
+}
+
+fn put_request(put: wire::Put) -> wire::PutDocumentRequest {
+    wire::PutDocumentRequest { database: "Orders".into(), put: Some(put) }
+}
+
+fn get_request(id: &str) -> wire::GetDocumentRequest {
+    wire::GetDocumentRequest { database: "Orders".into(), id: id.into() }
+}
+
+fn transact_request(commands: Vec<wire::Command>) -> wire::TransactRequest {
+    wire::TransactRequest { database: "Orders".into(), commands }
+}
+
+fn list_request(prefix: &str, page_size: i32, token: &str) -> wire::ListDocumentsRequest {
+    wire::ListDocumentsRequest {
+        database: "Orders".into(),
+        id_prefix: prefix.into(),
+        page_size,
+        page_token: token.into(),
+    }
+}
+
+/// Writes documents as a client does.
+async fn fill(site: &Site, ids: &[&str], body: &str) {
+    let commands = ids.iter().map(|id| put_command(id, body)).collect();
+    let request = Request::new(transact_request(commands));
+    site.documents(Caller::Writer).transact(request).await.unwrap();
+}

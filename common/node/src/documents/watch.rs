@@ -1,0 +1,124 @@
+//! Committed changes as they become durable.
+//!
+//! ```text
+//!   store publishes ──► feeder task ── spawn_blocking: read changes ──► bounded queue ──► client
+//! ```
+//!
+//! The feeder wakes at once on every commit and never polls. While the client is slow, commits
+//! gather; what was overwritten meanwhile is then seen once.
+
+use std::sync::Arc;
+
+use jackdaw_common::Etag;
+use jackdaw_proto::{
+    convert::documents::change,
+    documents::WatchChangesResponse,
+    wire::{Reason, WireError},
+};
+use jackdaw_store::{Snapshot, Store, StoreError};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::Status;
+
+use super::{PART_BYTES, PART_CHANGES_MAX, PARTS_QUEUED_MAX, stream::Parts};
+use crate::{
+    catalog::Database,
+    control::{blocking, door, failure},
+};
+
+type Sender = mpsc::Sender<Result<WatchChangesResponse, Status>>;
+
+/// The changes after an etag, or from now on.
+///
+/// # Errors
+///
+/// `ETAG_NOT_ISSUED` for an etag that the database has not given out.
+pub(super) fn watch(
+    database: Arc<Database>,
+    after: Option<u64>,
+) -> Result<Parts<WatchChangesResponse>, WireError> {
+    let last = database.store().last_etag();
+    let after = match after {
+        None => last,
+        Some(after) => Etag::new(after)
+            .ok()
+            .filter(|after| *after <= last)
+            .ok_or_else(|| not_issued(after, last))?,
+    };
+    let (sender, receiver) = mpsc::channel(PARTS_QUEUED_MAX);
+    tokio::spawn(async move {
+        let (name, store) = (database.name().clone(), database.store().clone());
+        let ending = database.ending();
+        drop(database);
+        let error = tokio::select! {
+            biased;
+            ending = ending => door::ended(&name, ending),
+            () = sender.closed() => return,
+            error = follow(&sender, store, after) => error,
+        };
+        // A client that is gone needs no error.
+        let _ = sender.send(Err(error.into())).await;
+    });
+    Ok(ReceiverStream::new(receiver))
+}
+
+fn not_issued(after: u64, last: Etag) -> WireError {
+    let text = format!("after_etag {after} is none of this database, whose last one is {last}");
+    WireError::new(Reason::EtagNotIssued, text).with("after_etag", after).with("last_etag", last)
+}
+
+/// Reports until it cannot; answers why.
+async fn follow(sender: &Sender, store: Store, after: Etag) -> WireError {
+    let mut published = store.subscribe();
+    let mut reported = after;
+    let mut first = true;
+    loop {
+        published.mark_unchanged();
+        loop {
+            let (snapshot, from) = (store.snapshot(), reported);
+            let part = blocking(move || {
+                read_part(&snapshot, from).map_err(|error| failure::store(&error))
+            });
+            let Part { response, complete } = match part.await {
+                Ok(part) => part,
+                Err(error) => return error,
+            };
+            let last = Etag::new(response.last_etag).unwrap_or(reported);
+            if first || last > reported {
+                // The client being gone, `watch` ends this.
+                let _ = sender.send(Ok(response)).await;
+            }
+            (reported, first) = (last, false);
+            if complete {
+                break;
+            }
+        }
+        if published.changed().await.is_err() {
+            let failed = store.failed().borrow().clone();
+            return failure::store(&failed.unwrap_or(StoreError::Closed));
+        }
+    }
+}
+
+struct Part {
+    response: WatchChangesResponse,
+    /// Whether it reaches the end of its snapshot.
+    complete: bool,
+}
+
+fn read_part(snapshot: &Snapshot, after: Etag) -> Result<Part, StoreError> {
+    let mut response = WatchChangesResponse::default();
+    let mut bytes = 0;
+    for row in snapshot.changes_after(after) {
+        let row = row?;
+        if bytes >= PART_BYTES || response.changes.len() == PART_CHANGES_MAX {
+            return Ok(Part { response, complete: false });
+        }
+        let change = change(row.etag, &row.version, row.conflicted);
+        bytes += change.id.len() + change.collection.len() + change.change_vector.len() + 64;
+        response.last_etag = row.etag.get();
+        response.changes.push(change);
+    }
+    response.last_etag = snapshot.header().last_etag.get();
+    Ok(Part { response, complete: true })
+}

@@ -1,0 +1,203 @@
+//! One process: its databases, its one port, and the roles mounted on it.
+//!
+//! The composition root of every Jackdaw service; `jackdaw serve`, `quickstart` and the role's own
+//! binaries start one and wait for its end. It knows roles by their trait only.
+
+pub mod process;
+pub mod role;
+
+use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
+
+use futures_util::{StreamExt as _, future::join_all, stream::FuturesUnordered};
+use jackdaw_common::clock::Clock;
+use thiserror::Error;
+use tokio::{net::TcpListener, sync::watch, task::JoinHandle, time::timeout};
+use tonic::service::Routes;
+use tonic_health::server::HealthReporter;
+use tower::Layer as _;
+
+use crate::{
+    access::{
+        AccessLayer, AccessList,
+        grants::{GrantError, Grants},
+    },
+    catalog::{Catalog, OpenError},
+    clock::SystemClock,
+    config::Config,
+    control::DatabasesService,
+    documents::DocumentsService,
+    listener::{self, Drained},
+    role::{Context, Role},
+    shutdown::{Shutdown, Trigger},
+    tls::{ClientTls, CredentialErrors, Credentials, ServerTls, TlsError},
+};
+
+/// Starts nodes.
+#[derive(Clone, Copy, Debug)]
+pub struct Node;
+
+/// Why a node does not start. The message reads after "failed to".
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// Certificates or keys cannot be used.
+    #[error("load certificates: {0}")]
+    Credentials(#[from] CredentialErrors),
+    /// They do not make a TLS configuration.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The databases cannot be opened.
+    #[error("open the databases: {0}")]
+    Catalog(#[from] OpenError),
+    /// The grants of the access list cannot be bound to databases.
+    #[error("bind grants to databases: {0}")]
+    Grants(#[from] GrantError),
+    /// The address cannot be listened on.
+    #[error("listen on {address}: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The descriptors of the services cannot be served.
+    #[error("serve reflection: {0}")]
+    Reflection(#[from] tonic_reflection::server::Error),
+}
+
+impl Node {
+    /// Opens the databases, mounts `roles`, and listens. Serves when it returns.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`]; nothing runs then.
+    pub async fn start(config: Config, roles: Vec<Box<dyn Role>>) -> Result<Running, StartError> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let credentials = Credentials::load(&config.tls, clock.now())?;
+        let server_tls = ServerTls::new(&credentials)?;
+        let client_tls = ClientTls::new(&credentials, &config.server_pins)?;
+        let catalog = Catalog::open(&config.data, Arc::clone(&clock)).await?;
+        let list = Arc::new(AccessList::new(config.access));
+        let grants = Grants::open(Arc::clone(&list), &catalog).await?;
+        let (trigger, drain) = Trigger::new();
+        let context = Context { catalog: catalog.clone(), clock, client_tls, drain: drain.clone() };
+
+        let names: Vec<_> = roles.iter().map(|role| role.name()).collect();
+        let (health, health_service) = tonic_health::server::health_reporter();
+        health.set_service_status("", tonic_health::ServingStatus::Serving).await;
+        let reflection = tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(jackdaw_proto::FILE_DESCRIPTOR_SET)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+            .build_v1()?;
+        let mut routes = Routes::builder();
+        routes.add_service(health_service).add_service(reflection);
+        routes.add_service(DocumentsService::server(catalog.clone()));
+        routes.add_service(DatabasesService::server(catalog.clone(), grants.clone()));
+        let mut background: Vec<_> =
+            roles.into_iter().map(|role| tokio::spawn(role.mount(&context, &mut routes))).collect();
+
+        let bound = TcpListener::bind(config.listen).await;
+        let listen = |source| StartError::Listen { address: config.listen, source };
+        let bound = bound.map_err(listen)?;
+        let address = bound.local_addr().map_err(listen)?;
+        let service = AccessLayer::new(list, Arc::new(grants)).layer(routes.routes().prepare());
+        let server =
+            tokio::spawn(listener::serve(bound, server_tls, service, drain.clone(), config.drain));
+        let (failing, failed) = watch::channel(None);
+        background.push(tokio::spawn(not_serving(health, catalog.clone(), drain)));
+        let failures = tokio::spawn(follow_failures(catalog, failing));
+        tracing::info!(%address, roles = names.join(","), "serving");
+        Ok(Running { address, trigger, server, background, failures, failed, drain: config.drain })
+    }
+}
+
+/// A node that serves.
+pub struct Running {
+    address: SocketAddr,
+    trigger: Trigger,
+    server: JoinHandle<Drained>,
+    background: Vec<JoinHandle<()>>,
+    failures: JoinHandle<()>,
+    failed: watch::Receiver<Option<String>>,
+    drain: Duration,
+}
+
+impl Running {
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Completes with the reason when a database can be written no more (invariant I14): the
+    /// process must end then, and with a failure. Cancel safe.
+    pub async fn failed(&mut self) -> String {
+        match self.failed.wait_for(Option::is_some).await {
+            Ok(reason) => reason.clone().unwrap_or_default(),
+            Err(_) => std::future::pending().await,
+        }
+    }
+
+    /// Drains: begins nothing, finishes what is under way within the configured time, closes the
+    /// databases.
+    pub async fn stop(self) {
+        self.trigger.fire();
+        match self.server.await {
+            Ok(Drained { finished, cut }) => tracing::info!(finished, cut, "connections closed"),
+            Err(error) => tracing::error!(%error, "the listener panicked"),
+        }
+        let background = join_all(self.background);
+        if timeout(self.drain, background).await.is_err() {
+            tracing::warn!("background work did not end in time");
+        }
+        self.failures.abort();
+    }
+}
+
+impl fmt::Debug for Running {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Running").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+/// Once the node drains: says that it is not to be called any more, and ends long calls.
+async fn not_serving(health: HealthReporter, catalog: Catalog, mut drain: Shutdown) {
+    drain.requested().await;
+    catalog.drain();
+    health.set_service_status("", tonic_health::ServingStatus::NotServing).await;
+}
+
+/// Waits for the first database that can be written no more.
+async fn follow_failures(catalog: Catalog, failing: watch::Sender<Option<String>>) {
+    let mut changes = catalog.subscribe();
+    loop {
+        let mut failures: FuturesUnordered<_> = catalog
+            .list()
+            .into_iter()
+            .map(|database| {
+                let (name, mut failed) = (database.name().clone(), database.store().failed());
+                drop(database);
+                async move {
+                    let failed = failed.wait_for(Option::is_some).await;
+                    let error = failed.ok()?.clone()?;
+                    Some(format!("database {name}: {error}"))
+                }
+            })
+            .collect();
+        loop {
+            tokio::select! {
+                failure = failures.next(), if !failures.is_empty() => {
+                    if let Some(Some(reason)) = failure {
+                        tracing::error!(reason, "a database can be written no more");
+                        failing.send_replace(Some(reason));
+                        return;
+                    }
+                }
+                changed = changes.changed() => {
+                    if changed.is_err() {
+                        return;
+                    }
+                    break;
+                }
+            }
+        }
+    }
+}
