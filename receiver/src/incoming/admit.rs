@@ -1,0 +1,81 @@
+//! Whether a session may begin: the handshake rules, in their order.
+
+use std::sync::Arc;
+
+use jackdaw_common::{
+    DatabaseName,
+    frame::{Accept, Offer, PROTOCOL, Window},
+    limits::{ITEM_BYTES_MAX, TRANSACTION_BYTES_MAX, WINDOW_BATCHES, WINDOW_BYTES},
+};
+use jackdaw_node::{
+    access::{Identity, Level},
+    catalog::{Catalog, Database},
+};
+use jackdaw_store::{Begin, Session as Opened};
+
+use super::error::IncomingError;
+
+/// A session that may begin.
+pub(crate) struct Admitted {
+    /// The destination.
+    pub(crate) database: Arc<Database>,
+    /// What the store opened.
+    pub(crate) opened: Opened,
+    /// The answer to the sender.
+    pub(crate) accept: Accept,
+}
+
+/// Tries the rules in their order: version, access and existence of the database, and what the
+/// store knows of the source.
+pub(crate) async fn admit(
+    catalog: &Catalog,
+    identity: &Identity,
+    offer: &Offer,
+) -> Result<Admitted, IncomingError> {
+    let (least, most) = PROTOCOL;
+    let protocol = most.min(offer.protocol.1);
+    if protocol < least.max(offer.protocol.0) {
+        return Err(IncomingError::Protocol { offered: offer.protocol, spoken: PROTOCOL });
+    }
+    let database = destination(catalog, identity, &offer.destination)?;
+    let begin = Begin {
+        source: offer.source,
+        incarnation: offer.incarnation,
+        last_etag: offer.last_etag,
+        tombstone_floor: offer.tombstone_floor,
+        task: offer.task,
+        generation: offer.generation,
+    };
+    let opened = database.store().begin(begin).await?;
+    let accept = Accept {
+        protocol,
+        destination: database.store().database_id(),
+        incarnation: database.store().incarnation(),
+        cursor: opened.cursor,
+        vector: opened.vector.clone(),
+        window: Window { batches: WINDOW_BATCHES, bytes: WINDOW_BYTES },
+        item_bytes_max: ITEM_BYTES_MAX as u64,
+        transaction_bytes_max: TRANSACTION_BYTES_MAX as u64,
+    };
+    Ok(Admitted { database, opened, accept })
+}
+
+/// The destination database, if it exists and the caller may write it. Who may not list databases
+/// does not learn which exist.
+fn destination(
+    catalog: &Catalog,
+    identity: &Identity,
+    name: &str,
+) -> Result<Arc<Database>, IncomingError> {
+    let parsed: DatabaseName =
+        name.parse().map_err(|error: jackdaw_common::id::DatabaseNameError| {
+            IncomingError::DatabaseName { name: name.to_owned(), why: error.to_string() }
+        })?;
+    let database = catalog.find(&parsed);
+    let id = database.as_ref().map(|database| database.store().database_id());
+    identity.require_database(&parsed, id, Level::ReadWrite)?;
+    database.ok_or_else(|| IncomingError::DatabaseNotFound {
+        nearest: catalog.nearest(&parsed).map(|name| name.to_string()),
+        name: parsed,
+    })
+}

@@ -1,0 +1,195 @@
+//! Why a session was refused or ended, and what the sender is told.
+
+use jackdaw_common::{DatabaseName, frame::OutOfOrder};
+use jackdaw_node::access::Denied;
+use jackdaw_proto::{
+    convert::replication::FrameError,
+    wire::{Reason, WireError},
+};
+use jackdaw_store::{ApplyError, BeginError, StoreError};
+use thiserror::Error;
+use tonic::Status;
+
+use super::unpack::UnpackError;
+
+/// Why a session was refused or ended.
+#[derive(Debug, Error)]
+pub(crate) enum IncomingError {
+    /// No common protocol version.
+    #[error("the sender speaks versions {offered:?}, this receiver {spoken:?}")]
+    Protocol {
+        /// Lowest and highest of the sender.
+        offered: (u32, u32),
+        /// Lowest and highest of this receiver.
+        spoken: (u32, u32),
+    },
+    /// The caller may not write the database.
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    /// No database can have that name.
+    #[error("{name:?} is no database name: {why}")]
+    DatabaseName {
+        /// What was asked for.
+        name: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// There is no such database.
+    #[error("database {name} does not exist")]
+    DatabaseNotFound {
+        /// What was asked for.
+        name: DatabaseName,
+        /// The name that is most like it.
+        nearest: Option<String>,
+    },
+    /// The store does not let the session begin.
+    #[error(transparent)]
+    Begin(#[from] BeginError),
+    /// The store does not apply a batch.
+    #[error(transparent)]
+    Apply(#[from] ApplyError),
+    /// A frame that may not come here.
+    #[error(transparent)]
+    Order(#[from] OutOfOrder),
+    /// A frame that is none.
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+    /// A batch that is not what it says.
+    #[error(transparent)]
+    Unpack(#[from] UnpackError),
+    /// A batch with the wrong number.
+    #[error("batch {number} came where batch {expected} was due")]
+    Number {
+        /// What came.
+        number: u64,
+        /// What was due.
+        expected: u64,
+    },
+    /// A batch larger than any may be.
+    #[error("batch {number} has more than {max} bytes")]
+    BatchTooLarge {
+        /// Its number.
+        number: u64,
+        /// What it may have.
+        max: usize,
+    },
+    /// The sender does not keep to its window.
+    #[error("more than {most} batches and heartbeats wait; the window allows fewer")]
+    Window {
+        /// What may wait.
+        most: usize,
+    },
+    /// Nothing came for too long.
+    #[error("the sender was silent for 25 s")]
+    Silent,
+    /// This service ends.
+    #[error("the receiver is shutting down")]
+    Draining,
+    /// The connection broke.
+    #[error("the connection was lost: {0}")]
+    Connection(Box<Status>),
+}
+
+impl IncomingError {
+    /// What the sender is told.
+    fn wire(&self) -> WireError {
+        let text = self.to_string();
+        match self {
+            Self::Protocol { offered, spoken } => {
+                WireError::new(Reason::ProtocolVersionUnsupported, text)
+                    .with("sender_min", offered.0)
+                    .with("sender_max", offered.1)
+                    .with("receiver_min", spoken.0)
+                    .with("receiver_max", spoken.1)
+            }
+            Self::Denied(_) => WireError::new(Reason::DatabaseAccessDenied, text),
+            Self::DatabaseName { name, .. } => {
+                WireError::new(Reason::FrameInvalid, text).with("name", name)
+            }
+            Self::DatabaseNotFound { name, nearest } => {
+                let error = WireError::new(Reason::DatabaseNotFound, text).with("name", name);
+                match nearest {
+                    Some(nearest) => error.with("nearest", nearest),
+                    None => error,
+                }
+            }
+            Self::Begin(error) => begin(error, text),
+            Self::Apply(error) => apply(error, text),
+            Self::Order(error) => WireError::new(Reason::FrameOutOfOrder, text)
+                .with("frame", format!("{:?}", error.frame))
+                .with("state", format!("{:?}", error.state)),
+            Self::Frame(FrameError::Unknown) => WireError::new(Reason::FrameUnknown, text),
+            Self::Frame(FrameError::ItemKind { .. })
+            | Self::Unpack(UnpackError::Frame { error: FrameError::ItemKind { .. }, .. }) => {
+                WireError::new(Reason::ItemKindUnsupported, text)
+            }
+            Self::Unpack(UnpackError::Checksum { number, .. }) => {
+                WireError::new(Reason::ChecksumMismatch, text).with("batch", number)
+            }
+            Self::Frame(_)
+            | Self::Unpack(_)
+            | Self::Number { .. }
+            | Self::BatchTooLarge { .. }
+            | Self::Window { .. } => WireError::new(Reason::FrameInvalid, text),
+            Self::Silent => WireError::new(Reason::PeerSilent, text),
+            Self::Draining => WireError::new(Reason::Draining, text),
+            Self::Connection(_) => WireError::new(Reason::ConnectionLost, text),
+        }
+    }
+}
+
+fn begin(error: &BeginError, text: String) -> WireError {
+    match error {
+        BeginError::SelfReplication(database) => {
+            WireError::new(Reason::SelfReplication, text).with("database_id", database)
+        }
+        BeginError::SourceForked { last, cursor } => WireError::new(Reason::SourceForked, text)
+            .with("source_last_etag", last)
+            .with("cursor", cursor),
+        BeginError::IncarnationChanged { offered, known } => {
+            WireError::new(Reason::SourceIncarnationChanged, text)
+                .with("offered", offered)
+                .with("known", known)
+        }
+        BeginError::Fenced { offered, highest } => WireError::new(Reason::TaskFenced, text)
+            .with("generation", offered)
+            .with("highest", highest),
+        BeginError::FullReconcileRequired { floor, cursor } => {
+            WireError::new(Reason::FullReconcileRequired, text)
+                .with("tombstone_floor", floor)
+                .with("cursor", cursor)
+        }
+        BeginError::Store(error) => store(error, text),
+    }
+}
+
+fn apply(error: &ApplyError, text: String) -> WireError {
+    match error {
+        ApplyError::Fenced { epoch, current } => WireError::new(Reason::SessionSuperseded, text)
+            .with("epoch", epoch)
+            .with("current", current),
+        ApplyError::Gap { after, cursor } => {
+            WireError::new(Reason::BatchGap, text).with("after", after).with("cursor", cursor)
+        }
+        ApplyError::FrontierForged { claimed, last } => {
+            WireError::new(Reason::FrontierForged, text)
+                .with("claimed", claimed)
+                .with("last_etag", last)
+        }
+        ApplyError::Store(error) => store(error, text),
+    }
+}
+
+fn store(error: &StoreError, text: String) -> WireError {
+    let reason = if error.is_no_space() { Reason::DiskFull } else { Reason::StoreFailed };
+    WireError::new(reason, text)
+}
+
+impl From<IncomingError> for Status {
+    fn from(error: IncomingError) -> Self {
+        match error {
+            IncomingError::Denied(denied) => denied.into(),
+            other => other.wire().into(),
+        }
+    }
+}

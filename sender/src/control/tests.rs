@@ -1,0 +1,6 @@
+//! What `control` promises, tried out.
+
+mod fixture;
+mod strings;
+mod tasks;
+mod view;

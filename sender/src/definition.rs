@@ -1,0 +1,37 @@
+//! What an operator has defined: tasks and connection strings, as records of their database.
+//!
+//! Stored as JSON. The services of `control` write them, the supervisor follows them.
+
+use serde::{Deserialize, Serialize};
+
+/// An external replication task.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TaskDefinition {
+    /// Unique in its database, counted from 1, never used again.
+    pub id: u64,
+    /// Name for people, unique in its database.
+    pub display_name: String,
+    /// Name of a connection string of its database.
+    pub connection_string: String,
+    /// Whether it shall run.
+    pub enabled: bool,
+    /// When it was created, microseconds since 1970.
+    pub created: i64,
+    /// Generation of its ownership; raised when this process takes it over.
+    pub generation: u64,
+}
+
+/// A destination database and how to reach it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConnectionString {
+    /// Unique in its database.
+    pub name: String,
+    /// Name of the destination database.
+    pub database: String,
+    /// URLs of receivers, canonical, without duplicates.
+    pub topology_discovery_urls: Vec<String>,
+    /// When it was created, microseconds since 1970.
+    pub created: i64,
+}

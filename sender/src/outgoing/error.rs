@@ -1,0 +1,100 @@
+//! Why a session ended, and what that means for the next one.
+
+use jackdaw_node::channel::ConnectError;
+use jackdaw_proto::{convert::replication::FrameError, wire::Reason};
+use thiserror::Error;
+
+use super::{pack::PackError, settle::Untrue};
+
+/// Why a session could not begin, or ended.
+#[derive(Debug, Error)]
+pub(crate) enum SessionError {
+    /// No connection to the receiver.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// Its connection string is gone, or has no usable URL.
+    #[error("connection string {0:?} does not exist or has no usable URL")]
+    ConnectionString(String),
+    /// The receiver refused, or ended the session.
+    #[error("{message}")]
+    Refused {
+        /// Reason of the published catalogue.
+        reason: String,
+        /// For people.
+        message: String,
+    },
+    /// The connection was lost.
+    #[error("the connection to the receiver was lost")]
+    Lost,
+    /// Nothing came for too long.
+    #[error("the receiver was silent for 25 s")]
+    Silent,
+    /// A frame that is none.
+    #[error("the receiver sent an invalid frame: {0}")]
+    Frame(#[from] FrameError),
+    /// A second accept.
+    #[error("the receiver accepted twice")]
+    UnexpectedAccept,
+    /// The first frame was no accept.
+    #[error("the receiver sent something before it accepted")]
+    NotAccepted,
+    /// What it says cannot be true.
+    #[error("the receiver {0}")]
+    Untrue(#[from] Untrue),
+    /// The next batch cannot be packed.
+    #[error(transparent)]
+    Pack(#[from] PackError),
+    /// The source database is closed or broken.
+    #[error("the source database is closed")]
+    SourceClosed,
+    /// The destination speaks a version that was not offered.
+    #[error("the receiver chose protocol version {0}, which was not offered")]
+    Protocol(u32),
+}
+
+/// When to try again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Retry {
+    /// After a while, longer each time.
+    Backoff,
+    /// Somebody must act first; it is tried seldom, to see whether somebody has.
+    Blocked,
+}
+
+/// Reasons that no waiting cures.
+const BLOCKING: [Reason; 9] = [
+    Reason::SelfReplication,
+    Reason::SourceForked,
+    Reason::SourceIncarnationChanged,
+    Reason::FullReconcileRequired,
+    Reason::ProtocolVersionUnsupported,
+    Reason::ItemKindUnsupported,
+    Reason::ItemTooLarge,
+    Reason::FrontierForged,
+    Reason::TaskFenced,
+];
+
+impl SessionError {
+    /// Reason of the published catalogue; a newer receiver's may not be in this build's.
+    pub(crate) fn reason(&self) -> &str {
+        match self {
+            Self::Connect(error) => error.reason(),
+            Self::Refused { reason, .. } => reason,
+            Self::ConnectionString(_) => Reason::ConnectionStringNotFound.as_str(),
+            Self::Lost => Reason::ConnectionLost.as_str(),
+            Self::Silent => Reason::PeerSilent.as_str(),
+            Self::Frame(_) | Self::UnexpectedAccept | Self::NotAccepted | Self::Untrue(_) => {
+                Reason::FrameInvalid.as_str()
+            }
+            Self::Pack(PackError::ItemTooLarge { .. }) => Reason::ItemTooLarge.as_str(),
+            Self::Pack(PackError::Store(_)) | Self::SourceClosed => Reason::StoreFailed.as_str(),
+            Self::Protocol(_) => Reason::ProtocolVersionUnsupported.as_str(),
+        }
+    }
+
+    /// When to try again.
+    pub(crate) fn retry(&self) -> Retry {
+        let blocked = BLOCKING.iter().any(|reason| reason.as_str() == self.reason());
+        if blocked { Retry::Blocked } else { Retry::Backoff }
+    }
+}

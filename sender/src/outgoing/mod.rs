@@ -1,0 +1,15 @@
+//! One session of a task: changes on their way out.
+//!
+//! `offer` dials and shakes hands, `pack` turns a part of the source into a batch, `session` drives
+//! it all, `settle` takes in what the receiver says. The supervisor starts a session and starts it
+//! anew when it ends.
+
+mod error;
+mod offer;
+mod pack;
+mod session;
+mod settle;
+
+pub(crate) use error::{Retry, SessionError};
+pub(crate) use offer::{Call, Connected};
+pub(crate) use session::Session;

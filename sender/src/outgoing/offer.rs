@@ -1,0 +1,92 @@
+//! Dials a receiver and shakes hands with it.
+//!
+//! Answers a connected pair of frame streams, or why the receiver would not have us. The wire
+//! types end here.
+
+use std::pin::Pin;
+
+use futures_util::{Stream, StreamExt as _};
+use jackdaw_common::{
+    frame::{Accept, Offer, PROTOCOL, ToReceiver, ToSender},
+    limits::FRAMES_QUEUED_MAX,
+};
+use jackdaw_node::{
+    channel::{self, ReceiverUrl},
+    tls::ClientTls,
+};
+use jackdaw_proto::{
+    replication::{ReplicateRequest, replication_client::ReplicationClient},
+    wire::{Reason, RemoteError},
+};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+
+use super::error::SessionError;
+
+/// Largest message a receiver sends: acks and heartbeats are small, vectors bounded.
+const RESPONSE_BYTES_MAX: usize = 64 * 1024;
+
+/// What the receiver says, frame by frame.
+pub(crate) type Inbound = Pin<Box<dyn Stream<Item = Result<ToSender, SessionError>> + Send>>;
+
+/// A session that is about to begin.
+pub(crate) struct Call<'c> {
+    /// The receiver.
+    pub(crate) url: &'c ReceiverUrl,
+    /// Who we are, and whom we trust.
+    pub(crate) tls: &'c ClientTls,
+    /// What we say of ourselves.
+    pub(crate) offer: Offer,
+}
+
+/// A receiver that has accepted.
+pub(crate) struct Connected {
+    /// Its answer.
+    pub(crate) accept: Accept,
+    /// What it says.
+    pub(crate) inbound: Inbound,
+    /// What it is told.
+    pub(crate) outbound: mpsc::Sender<ToReceiver>,
+}
+
+impl Call<'_> {
+    /// Dials, offers, and waits for the answer.
+    ///
+    /// # Errors
+    ///
+    /// No connection, or the receiver's refusal.
+    pub(crate) async fn connect(self) -> Result<Connected, SessionError> {
+        let channel = channel::connect(self.url, self.tls).await?;
+        let mut client =
+            ReplicationClient::new(channel).max_decoding_message_size(RESPONSE_BYTES_MAX);
+        let (outbound, frames) = mpsc::channel(FRAMES_QUEUED_MAX);
+        if outbound.send(ToReceiver::Offer(self.offer)).await.is_err() {
+            return Err(SessionError::Lost);
+        }
+        let requests = ReceiverStream::new(frames).map(ReplicateRequest::from);
+        let responses = client.replicate(requests).await.map_err(|status| refused(&status))?;
+        let mut inbound: Inbound = Box::pin(responses.into_inner().map(|response| {
+            let response = response.map_err(|status| refused(&status))?;
+            Ok(ToSender::try_from(response)?)
+        }));
+        let Some(first) = inbound.next().await else { return Err(SessionError::Lost) };
+        let ToSender::Accept(accept) = first? else { return Err(SessionError::NotAccepted) };
+        if !(PROTOCOL.0..=PROTOCOL.1).contains(&accept.protocol) {
+            return Err(SessionError::Protocol(accept.protocol));
+        }
+        Ok(Connected { accept, inbound, outbound })
+    }
+}
+
+/// What a status says, in the words of the catalogue.
+fn refused(status: &tonic::Status) -> SessionError {
+    let RemoteError { reason, message, code, .. } = RemoteError::from_status(status);
+    match reason {
+        Some(reason) => SessionError::Refused { reason, message },
+        None if code == tonic::Code::Unavailable => SessionError::Lost,
+        None => SessionError::Refused {
+            reason: Reason::ConnectionLost.as_str().to_owned(),
+            message: format!("{code}: {message}"),
+        },
+    }
+}

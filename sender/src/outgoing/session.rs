@@ -1,0 +1,347 @@
+//! One accepted session: packs, sends, and settles until it ends.
+//!
+//! ```text
+//!   store ──news──► pack (blocking) ──► outbox ──one frame at a time──► connection
+//!                                          ▲                                │
+//!   board ◄── status ── settle ◄───────────┴──────── acks, heartbeats ◄─────┘
+//! ```
+//!
+//! It always reads: no arm of its loop awaits a send. Its batches in flight stay within the window
+//! that the receiver granted; a batch larger than the window goes alone.
+
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+
+use futures_util::{Stream, StreamExt as _};
+use jackdaw_common::{
+    ChangeVector, Etag, Timestamp,
+    batch::BatchLimits,
+    clock::Clock,
+    frame::{Accept, Ack, BatchEnd, ReceiverHeartbeat, SenderHeartbeat, ToReceiver, ToSender},
+    limits::{HEARTBEAT_MILLIS, SILENCE_MILLIS_MAX},
+};
+use jackdaw_node::shutdown::Shutdown;
+use jackdaw_store::{Published, Store};
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinHandle,
+    time::{Instant, sleep_until},
+};
+
+use super::{
+    error::SessionError,
+    pack::{PackError, Packed, pack},
+    settle::{InFlight, check_cursor, settle},
+};
+use crate::progress::{Board, Phase, Status, TaskKey};
+
+const HEARTBEAT: Duration = Duration::from_millis(HEARTBEAT_MILLIS);
+const SILENCE_MAX: Duration = Duration::from_millis(SILENCE_MILLIS_MAX);
+
+/// What can happen to a session.
+enum Event {
+    /// A frame came, or the connection ended.
+    Frame(Option<Result<ToSender, SessionError>>),
+    /// A batch is packed.
+    Packed(Result<Packed, SessionError>),
+    /// The connection took a frame.
+    Sent,
+    /// The connection takes no frames any more.
+    Hangup,
+    /// The source has changed, or can no more.
+    News(bool),
+    /// A heartbeat is due, or the peer is silent for too long.
+    Timer,
+    /// Somebody wants it to end.
+    Stop,
+}
+
+/// One accepted session.
+pub(crate) struct Session {
+    store: Store,
+    board: Board,
+    key: TaskKey,
+    clock: Arc<dyn Clock>,
+    accept: Accept,
+    published: watch::Receiver<Published>,
+    /// Acknowledged by the destination.
+    acknowledged: Etag,
+    /// Sent, or told to be left out.
+    sent: Etag,
+    /// Scanned: sent, or waiting in `ready`.
+    scanned: Etag,
+    /// What the destination was told at the last whole point.
+    frontier: Option<ChangeVector>,
+    number: u64,
+    packing: Option<JoinHandle<Result<Packed, PackError>>>,
+    ready: Option<Packed>,
+    in_flight: VecDeque<InFlight>,
+    outbox: VecDeque<ToReceiver>,
+    heard: Instant,
+    heard_at: Timestamp,
+    beat: Instant,
+}
+
+impl Session {
+    /// A session that `accept` has opened.
+    pub(crate) fn new(
+        store: Store,
+        board: Board,
+        key: TaskKey,
+        clock: Arc<dyn Clock>,
+        accept: Accept,
+    ) -> Result<Self, SessionError> {
+        let mut published = store.subscribe();
+        let last = published.borrow_and_update().last_etag;
+        check_cursor(accept.cursor, Etag::ZERO, last).map_err(SessionError::Untrue)?;
+        let (cursor, now) = (accept.cursor, Instant::now());
+        let heard_at = clock.now();
+        Ok(Self {
+            store,
+            board,
+            key,
+            clock,
+            accept,
+            published,
+            acknowledged: cursor,
+            sent: cursor,
+            scanned: cursor,
+            frontier: None,
+            number: 0,
+            packing: None,
+            ready: None,
+            in_flight: VecDeque::new(),
+            outbox: VecDeque::new(),
+            heard: now,
+            heard_at,
+            beat: now,
+        })
+    }
+
+    /// Runs until it is told to stop, or fails.
+    ///
+    /// # Errors
+    ///
+    /// Why it ended, unless it was told to.
+    pub(crate) async fn run(
+        mut self,
+        mut inbound: impl Stream<Item = Result<ToSender, SessionError>> + Unpin,
+        outbound: mpsc::Sender<ToReceiver>,
+        mut stop: Shutdown,
+    ) -> Result<(), SessionError> {
+        self.report(|_| {});
+        self.pack_more(true);
+        loop {
+            let timer = (self.beat + HEARTBEAT).min(self.heard + SILENCE_MAX);
+            let event = tokio::select! {
+                biased;
+                () = stop.requested() => Event::Stop,
+                frame = inbound.next() => Event::Frame(frame),
+                packed = finished(&mut self.packing) => Event::Packed(packed),
+                permit = outbound.reserve(), if !self.outbox.is_empty() => {
+                    match (permit, self.outbox.pop_front()) {
+                        (Ok(permit), Some(frame)) => {
+                            permit.send(frame);
+                            Event::Sent
+                        }
+                        _ => Event::Hangup,
+                    }
+                }
+                changed = self.published.changed() => Event::News(changed.is_ok()),
+                () = sleep_until(timer) => Event::Timer,
+            };
+            if matches!(event, Event::Stop) {
+                return Ok(());
+            }
+            self.on(event)?;
+        }
+    }
+
+    fn on(&mut self, event: Event) -> Result<(), SessionError> {
+        match event {
+            Event::Frame(None) | Event::Hangup => return Err(SessionError::Lost),
+            Event::Frame(Some(frame)) => self.on_frame(frame?)?,
+            Event::Packed(packed) => self.on_packed(packed?),
+            Event::News(false) => return Err(SessionError::SourceClosed),
+            Event::News(true) => self.pack_more(false),
+            Event::Timer => self.on_timer()?,
+            Event::Sent | Event::Stop => {}
+        }
+        Ok(())
+    }
+
+    fn on_frame(&mut self, frame: ToSender) -> Result<(), SessionError> {
+        self.heard = Instant::now();
+        self.heard_at = self.clock.now();
+        match frame {
+            ToSender::Accept(_) => return Err(SessionError::UnexpectedAccept),
+            ToSender::Ack(ack) => self.on_ack(ack)?,
+            ToSender::Heartbeat(beat) => self.on_heartbeat(beat)?,
+        }
+        Ok(())
+    }
+
+    fn on_ack(&mut self, ack: Ack) -> Result<(), SessionError> {
+        let batch = settle(&mut self.in_flight, &ack, self.sent)?;
+        self.acknowledged = self.acknowledged.max(ack.cursor);
+        self.send_ready();
+        self.pack_more(false);
+        self.report(|status| {
+            let counts = &mut status.counts;
+            counts.batches_acknowledged += 1;
+            counts.applied += ack.outcomes.applied;
+            counts.already_present += ack.outcomes.already_present;
+            counts.merged += ack.outcomes.merged;
+            counts.conflicted += ack.outcomes.conflicted;
+            status.destination_vector = ack.vector;
+        });
+        tracing::debug!(
+            batch = batch.number,
+            items = batch.items,
+            bytes = batch.bytes,
+            etag = batch.last.get(),
+            received_us = ack.durations.received,
+            waited_us = ack.durations.waited,
+            applied_us = ack.durations.applied,
+            "batch acknowledged"
+        );
+        Ok(())
+    }
+
+    fn on_heartbeat(&mut self, beat: ReceiverHeartbeat) -> Result<(), SessionError> {
+        check_cursor(beat.cursor, self.acknowledged, self.sent)?;
+        self.acknowledged = beat.cursor;
+        self.report(|status| status.destination_vector = beat.vector);
+        Ok(())
+    }
+
+    fn on_packed(&mut self, packed: Packed) {
+        self.packing = None;
+        self.scanned = packed.last;
+        self.ready = Some(packed);
+        self.send_ready();
+        self.pack_more(false);
+    }
+
+    /// Sends what is packed, if the window has room for it.
+    fn send_ready(&mut self) {
+        let window = self.accept.window;
+        let Some(packed) = self.ready.take() else { return };
+        if packed.items == 0 {
+            self.tell_progress(packed.last, packed.frontier);
+            return;
+        }
+        let bytes: u64 = self.in_flight.iter().map(|batch| batch.bytes).sum();
+        let room = self.in_flight.is_empty()
+            || (self.in_flight.len() < window.batches as usize
+                && bytes + packed.bytes <= window.bytes);
+        if room {
+            self.send(packed);
+        } else {
+            self.ready = Some(packed);
+        }
+    }
+
+    fn send(&mut self, packed: Packed) {
+        self.number += 1;
+        let Packed { after, last, items, bytes, checksum, frames, frontier } = packed;
+        let number = self.number;
+        self.in_flight.push_back(InFlight { number, last, items, bytes });
+        self.sent = last;
+        self.outbox.push_back(ToReceiver::BatchBegin { number, after });
+        self.outbox.extend(frames.into_iter().map(ToReceiver::Items));
+        if frontier.is_some() {
+            self.frontier.clone_from(&frontier);
+        }
+        let end = BatchEnd { number, last, items, checksum, frontier };
+        self.outbox.push_back(ToReceiver::BatchEnd(end));
+        self.beat = Instant::now();
+        self.report(|status| {
+            status.counts.items_sent += items;
+            status.counts.bytes_sent += bytes;
+        });
+    }
+
+    /// Tells the destination what it need not wait for, if that is news.
+    fn tell_progress(&mut self, last: Etag, frontier: Option<ChangeVector>) {
+        if last > self.sent || (frontier.is_some() && frontier != self.frontier) {
+            self.heartbeat(last, frontier);
+        }
+    }
+
+    fn heartbeat(&mut self, last: Etag, frontier: Option<ChangeVector>) {
+        if frontier.is_some() {
+            self.frontier.clone_from(&frontier);
+        }
+        let after = self.sent;
+        self.sent = last;
+        self.beat = Instant::now();
+        let sent_at = self.clock.now();
+        self.outbox.push_back(ToReceiver::Heartbeat(SenderHeartbeat {
+            after,
+            last,
+            frontier,
+            sent_at,
+        }));
+    }
+
+    fn on_timer(&mut self) -> Result<(), SessionError> {
+        let now = Instant::now();
+        if now >= self.heard + SILENCE_MAX {
+            return Err(SessionError::Silent);
+        }
+        if now >= self.beat + HEARTBEAT {
+            self.heartbeat(self.sent, None);
+            // What raised the database vector without a change of its own travels from here.
+            let moved = self.frontier.as_ref() != Some(&self.published.borrow().vector);
+            self.pack_more(moved);
+        }
+        Ok(())
+    }
+
+    /// Starts to pack the next batch, one ahead of the window.
+    fn pack_more(&mut self, first: bool) {
+        let published = self.published.borrow_and_update().last_etag;
+        let news = first || published > self.scanned;
+        if !news || self.packing.is_some() || self.ready.is_some() {
+            return;
+        }
+        let (snapshot, after) = (self.store.snapshot(), self.scanned);
+        let item_bytes_max = self.accept.item_bytes_max;
+        self.packing = Some(tokio::task::spawn_blocking(move || {
+            pack(&snapshot, after, BatchLimits::default(), item_bytes_max)
+        }));
+    }
+
+    /// Brings the board up to date.
+    fn report(&self, change: impl FnOnce(&mut Status)) {
+        let source = self.published.borrow().last_etag;
+        let live = self.acknowledged >= source || self.caught_up(source);
+        self.board.update(self.key, |status| {
+            change(status);
+            status.phase = if live { Phase::Live } else { Phase::CatchingUp };
+            status.last_sent = self.sent;
+            status.last_acknowledged = self.acknowledged;
+            status.heard = Some(self.heard_at);
+        });
+    }
+
+    /// Once live, a task stays so as long as less than a batch is missing.
+    fn caught_up(&self, source: Etag) -> bool {
+        let missing = source.get() - self.acknowledged.get().min(source.get());
+        let limits = BatchLimits::default();
+        self.board.status(self.key).phase == Phase::Live && missing < limits.items as u64
+    }
+}
+
+/// The batch being packed; waits for ever when there is none.
+async fn finished(
+    packing: &mut Option<JoinHandle<Result<Packed, PackError>>>,
+) -> Result<Packed, SessionError> {
+    match packing {
+        Some(packing) => match packing.await {
+            Ok(packed) => packed.map_err(SessionError::from),
+            Err(_) => Err(SessionError::SourceClosed),
+        },
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,231 @@
+//! The life of one enabled task: session after session, with growing waits after failures.
+
+use std::{sync::Arc, time::Duration};
+
+use jackdaw_common::{
+    Timestamp,
+    clock::Clock,
+    frame::{Offer, PROTOCOL},
+    limits::BACKOFF_MILLIS_MAX,
+    retry::backoff_millis,
+};
+use jackdaw_node::{channel::ReceiverUrl, entropy, shutdown::Shutdown, tls::ClientTls};
+use jackdaw_store::{Record, RecordError, RecordKind, Store};
+use tracing::Instrument as _;
+
+use crate::{
+    definition::{ConnectionString, TaskDefinition},
+    outgoing::{Call, Connected, Retry, Session, SessionError},
+    progress::{Board, LastError, Phase, TaskKey},
+};
+
+/// What a runner is to do.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    /// The task.
+    pub(crate) definition: TaskDefinition,
+    /// Where to; `None` when its connection string is gone.
+    pub(crate) destination: Option<ConnectionString>,
+}
+
+impl Plan {
+    /// Whether a runner of `other` need not be started anew: the name may change, the generation
+    /// is the runner's own doing.
+    pub(crate) fn same_as(&self, other: &Self) -> bool {
+        self.definition.id == other.definition.id && self.destination == other.destination
+    }
+}
+
+/// The life of one enabled task.
+pub(crate) struct Runner {
+    pub(crate) key: TaskKey,
+    pub(crate) source_name: String,
+    pub(crate) store: Store,
+    pub(crate) board: Board,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) tls: ClientTls,
+    pub(crate) plan: Plan,
+    pub(crate) stop: Shutdown,
+}
+
+impl Runner {
+    /// Runs until it is told to stop.
+    pub(crate) async fn run(mut self) {
+        let span = tracing::info_span!(
+            "task",
+            database = %self.source_name,
+            task = self.key.task,
+            name = %self.plan.definition.display_name,
+        );
+        self.live().instrument(span).await;
+    }
+
+    async fn live(&mut self) {
+        let Some(generation) = self.take_over().await else { return };
+        let mut failures = 0;
+        let mut attempt = 0;
+        loop {
+            let outcome = self.session(generation, attempt).await;
+            self.board.update(self.key, |status| status.actual_url = None);
+            let (accepted, error) = match outcome {
+                Outcome::Stopped => return,
+                Outcome::Failed { accepted, error } => (accepted, error),
+            };
+            failures = if accepted { 0 } else { failures + 1 };
+            attempt += 1;
+            if self.wait(&error, failures).await {
+                return;
+            }
+        }
+    }
+
+    /// Waits after a failure; true when it was told to stop meanwhile.
+    async fn wait(&mut self, error: &SessionError, failures: u32) -> bool {
+        let millis = match error.retry() {
+            Retry::Backoff => backoff_millis(failures, entropy::random_u64()),
+            Retry::Blocked => BACKOFF_MILLIS_MAX,
+        };
+        let now = self.clock.now();
+        let micros = i64::try_from(millis * 1_000).unwrap_or(i64::MAX);
+        self.report(error, failures, now, now.plus_micros(micros));
+        tokio::select! {
+            biased;
+            () = self.stop.requested() => true,
+            () = tokio::time::sleep(Duration::from_millis(millis)) => false,
+        }
+    }
+
+    fn report(&self, error: &SessionError, failures: u32, now: Timestamp, next: Timestamp) {
+        let blocked = error.retry() == Retry::Blocked;
+        let reason = error.reason().to_owned();
+        if blocked {
+            tracing::error!(reason, %error, "task is blocked until somebody acts");
+        } else {
+            tracing::warn!(reason, %error, failures, "session failed, trying again");
+        }
+        self.board.update(self.key, |status| {
+            status.phase = if blocked { Phase::Blocked } else { Phase::Backoff { until: next } };
+            status.error = Some(LastError {
+                reason,
+                message: error.to_string(),
+                time: now,
+                retries: failures,
+                next_try: Some(next),
+            });
+        });
+    }
+
+    /// One session, from dialing to its end.
+    async fn session(&mut self, generation: u64, attempt: usize) -> Outcome {
+        let mut stop = self.stop.clone();
+        let call = self.call(generation, attempt);
+        let connected = tokio::select! {
+            biased;
+            () = stop.requested() => return Outcome::Stopped,
+            connected = call => connected,
+        };
+        let (url, connected) = match connected {
+            Ok(connected) => connected,
+            Err(error) => return Outcome::Failed { accepted: false, error },
+        };
+        let cursor = connected.accept.cursor;
+        tracing::info!(%url, cursor = cursor.get(), "session accepted");
+        self.board.update(self.key, |status| {
+            status.phase = Phase::CatchingUp;
+            status.actual_url = Some(url.to_string());
+            status.error = None;
+            status.last_acknowledged = cursor;
+            status.last_sent = cursor;
+            status.destination_vector = connected.accept.vector.clone();
+        });
+        let session = Session::new(
+            self.store.clone(),
+            self.board.clone(),
+            self.key,
+            Arc::clone(&self.clock),
+            connected.accept,
+        );
+        let outcome = match session {
+            Ok(session) => session.run(connected.inbound, connected.outbound, stop).await,
+            Err(error) => Err(error),
+        };
+        match outcome {
+            Ok(()) => Outcome::Stopped,
+            Err(error) => {
+                // A session that brought nothing forward counts as a failure like any other.
+                let accepted = self.board.status(self.key).last_acknowledged > cursor;
+                Outcome::Failed { accepted, error }
+            }
+        }
+    }
+
+    async fn call(
+        &self,
+        generation: u64,
+        attempt: usize,
+    ) -> Result<(ReceiverUrl, Connected), SessionError> {
+        self.board.update(self.key, |status| status.phase = Phase::Connecting);
+        let definition = &self.plan.definition;
+        let name = &definition.connection_string;
+        let missing = || SessionError::ConnectionString(name.clone());
+        let destination = self.plan.destination.as_ref().ok_or_else(missing)?;
+        let urls = &destination.topology_discovery_urls;
+        let url = urls.get(attempt % urls.len().max(1)).ok_or_else(missing)?;
+        let url: ReceiverUrl = url.parse().map_err(|_| missing())?;
+        let snapshot = self.store.snapshot();
+        let header = snapshot.header();
+        let offer = Offer {
+            protocol: PROTOCOL,
+            source_name: self.source_name.clone(),
+            source: header.database,
+            incarnation: header.incarnation,
+            last_etag: header.last_etag,
+            tombstone_floor: header.tombstone_floor,
+            task: definition.id,
+            task_name: definition.display_name.clone(),
+            generation,
+            destination: destination.database.clone(),
+        };
+        let connected = Call { url: &url, tls: &self.tls, offer }.connect().await?;
+        Ok((url, connected))
+    }
+
+    /// Mints the generation of this process's ownership: one above whatever was before.
+    async fn take_over(&mut self) -> Option<u64> {
+        let key = self.key.task.to_be_bytes().to_vec();
+        loop {
+            let snapshot = self.store.snapshot();
+            let before = snapshot.record(RecordKind::ExternalReplication, &key).ok()??;
+            let mut definition: TaskDefinition = serde_json::from_slice(&before).ok()?;
+            definition.generation += 1;
+            let after = serde_json::to_vec(&definition).ok()?;
+            let record = Record {
+                kind: RecordKind::ExternalReplication,
+                key: key.clone().into(),
+                expected: Some(before),
+                value: Some(after.into()),
+            };
+            match self.store.record(vec![record]).await {
+                Ok(()) => return Some(definition.generation),
+                Err(RecordError::Changed { .. }) => {}
+                Err(RecordError::Store(error)) => {
+                    tracing::error!(%error, "cannot take the task over");
+                    return None;
+                }
+            }
+        }
+    }
+}
+
+/// How a session ended.
+enum Outcome {
+    /// It was told to.
+    Stopped,
+    /// It failed.
+    Failed {
+        /// Whether it had brought something forward.
+        accepted: bool,
+        /// Why.
+        error: SessionError,
+    },
+}

@@ -1,0 +1,156 @@
+//! One runner an enabled task: started, ended and started anew as definitions and databases change.
+//!
+//! It compares what is defined with what runs whenever something was nudged, and never polls. A
+//! runner keeps trying: after a failure it waits with jitter, then begins a new session with a full
+//! handshake.
+
+use std::{collections::HashMap, sync::Arc};
+
+use jackdaw_node::{catalog::Database, role::Context, shutdown::Trigger};
+use jackdaw_store::RecordKind;
+use tokio::{sync::Notify, task::JoinHandle};
+
+use crate::{
+    control::TaskChanges,
+    definition::{ConnectionString, TaskDefinition},
+    progress::{Board, Phase, TaskKey},
+    runner::{Plan, Runner},
+};
+
+/// Tells the supervisor that definitions have changed.
+#[derive(Clone, Default)]
+pub(crate) struct Nudge(Arc<Notify>);
+
+impl TaskChanges for Nudge {
+    fn changed(&self) {
+        self.0.notify_one();
+    }
+}
+
+/// A runner and how to end it.
+struct Running {
+    plan: Plan,
+    stop: Trigger,
+    task: JoinHandle<()>,
+}
+
+/// Keeps one runner an enabled task.
+pub(crate) struct Supervisor {
+    context: Context,
+    board: Board,
+    nudge: Nudge,
+    running: HashMap<TaskKey, Running>,
+}
+
+impl Supervisor {
+    pub(crate) fn new(context: Context, board: Board, nudge: Nudge) -> Self {
+        Self { context, board, nudge, running: HashMap::new() }
+    }
+
+    /// Runs until the node drains; all runners have ended then.
+    pub(crate) async fn run(mut self) {
+        let mut databases = self.context.catalog.subscribe();
+        let mut drain = self.context.drain.clone();
+        loop {
+            self.follow().await;
+            tokio::select! {
+                biased;
+                () = drain.requested() => break,
+                changed = databases.changed() => if changed.is_err() { break },
+                () = self.nudge.0.notified() => {}
+            }
+        }
+        let keys: Vec<_> = self.running.keys().copied().collect();
+        for key in keys {
+            self.end(key).await;
+        }
+    }
+
+    /// Brings what runs into line with what is defined.
+    async fn follow(&mut self) {
+        let databases = self.context.catalog.list();
+        let mut wanted = HashMap::new();
+        let mut known = Vec::new();
+        for database in &databases {
+            for definition in definitions(database) {
+                let key = TaskKey { database: database.store().database_id(), task: definition.id };
+                known.push(key);
+                if definition.enabled {
+                    let destination = connection_string(database, &definition);
+                    wanted.insert(key, (Arc::clone(database), Plan { definition, destination }));
+                }
+            }
+        }
+        let keys: Vec<_> = self.running.keys().copied().collect();
+        for key in keys {
+            let stays =
+                wanted.get(&key).is_some_and(|(_, plan)| plan.same_as(&self.running[&key].plan));
+            if !stays {
+                self.end(key).await;
+                if known.contains(&key) {
+                    self.board.update(key, |status| {
+                        status.phase = Phase::Stopped;
+                        status.actual_url = None;
+                        status.error = None;
+                    });
+                } else {
+                    self.board.forget(key);
+                }
+            }
+        }
+        for (key, (database, plan)) in wanted {
+            if !self.running.contains_key(&key) {
+                self.start(key, &database, plan);
+            }
+        }
+    }
+
+    fn start(&mut self, key: TaskKey, database: &Database, plan: Plan) {
+        let (stop, stopped) = Trigger::new();
+        let runner = Runner {
+            key,
+            source_name: database.name().to_string(),
+            store: database.store().clone(),
+            board: self.board.clone(),
+            clock: Arc::clone(&self.context.clock),
+            tls: self.context.client_tls.clone(),
+            plan: plan.clone(),
+            stop: stopped,
+        };
+        let task = tokio::spawn(runner.run());
+        self.running.insert(key, Running { plan, stop, task });
+    }
+
+    async fn end(&mut self, key: TaskKey) {
+        let Some(running) = self.running.remove(&key) else { return };
+        running.stop.fire();
+        if running.task.await.is_err() {
+            tracing::error!(task = key.task, "the runner of a task panicked");
+        }
+    }
+}
+
+/// The tasks of a database. One that cannot be read is left alone, and said so.
+fn definitions(database: &Database) -> Vec<TaskDefinition> {
+    let records = database.store().snapshot().records(RecordKind::ExternalReplication);
+    let records = records.unwrap_or_else(|error| {
+        tracing::error!(database = %database.name(), %error, "cannot read tasks");
+        Vec::new()
+    });
+    records
+        .into_iter()
+        .filter_map(|(_, record)| {
+            serde_json::from_slice(&record)
+                .inspect_err(|error| {
+                    tracing::error!(database = %database.name(), %error, "cannot read a task");
+                })
+                .ok()
+        })
+        .collect()
+}
+
+fn connection_string(database: &Database, task: &TaskDefinition) -> Option<ConnectionString> {
+    let key = task.connection_string.as_bytes();
+    let record = database.store().snapshot().record(RecordKind::ConnectionString, key);
+    serde_json::from_slice(&record.ok()??).ok()
+}
