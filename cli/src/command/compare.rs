@@ -1,0 +1,147 @@
+//! `jackdaw compare`: two databases read in full and compared.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use futures_util::future::try_join;
+use jackdaw_node::channel::ReceiverUrl;
+use jackdaw_proto::documents::StreamDocumentsRequest;
+use serde::Serialize;
+
+use crate::compare::{CompareError, Report, compare};
+use crate::connection::{IdentityOptions, PatienceOptions, Service};
+use crate::report::exit::{Exit, Failure};
+use crate::report::output::{Format, Output, counted};
+use crate::report::progress::Progress;
+
+/// Compare two databases: ids, bodies byte by byte, change vectors, conflicts.
+///
+/// Each end is read as it is at one moment, not both at the same: compare when nothing is written.
+/// Exit codes: 0 equal, 1 different, 2 and higher not compared.
+#[derive(Args, Debug)]
+pub(crate) struct Compare {
+    /// Service of the source
+    #[arg(long, value_name = "URL")]
+    source_url: ReceiverUrl,
+
+    /// Database at the source
+    #[arg(long, value_name = "NAME")]
+    source_database: String,
+
+    /// Service of the destination
+    #[arg(long, value_name = "URL")]
+    destination_url: ReceiverUrl,
+
+    /// Database at the destination
+    #[arg(long, value_name = "NAME")]
+    destination_database: String,
+
+    /// Differences that are named at most; all are counted
+    #[arg(long, value_name = "NUMBER", default_value_t = 20)]
+    names: usize,
+
+    #[command(flatten)]
+    identity: IdentityOptions,
+
+    #[command(flatten)]
+    destination_identity: DestinationIdentity,
+
+    #[command(flatten)]
+    patience: PatienceOptions,
+}
+
+/// As whom to speak to the destination, where that is not as to the source.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Connection")]
+struct DestinationIdentity {
+    /// As --folder, for the destination only
+    #[arg(long, value_name = "DIR")]
+    destination_folder: Option<PathBuf>,
+
+    /// As --certificate, for the destination only
+    #[arg(long, value_name = "FILE")]
+    destination_certificate: Option<PathBuf>,
+
+    /// As --key, for the destination only
+    #[arg(long, value_name = "FILE")]
+    destination_key: Option<PathBuf>,
+
+    /// As --authority, for the destination only
+    #[arg(long, value_name = "FILE")]
+    destination_authority: Option<PathBuf>,
+}
+
+impl DestinationIdentity {
+    /// What is said for the destination, and else what holds for both. A folder of the
+    /// destination's own counts before single files for both.
+    fn over(&self, both: &IdentityOptions) -> IdentityOptions {
+        let both = match &self.destination_folder {
+            Some(folder) => {
+                IdentityOptions { folder: Some(folder.clone()), ..IdentityOptions::default() }
+            }
+            None => both.clone(),
+        };
+        IdentityOptions {
+            folder: both.folder,
+            certificate: self.destination_certificate.clone().or(both.certificate),
+            key: self.destination_key.clone().or(both.key),
+            authority: self.destination_authority.clone().or(both.authority),
+        }
+    }
+}
+
+/// What a comparison tells a program.
+#[derive(Serialize)]
+struct CompareView<'a> {
+    equal: bool,
+    #[serde(flatten)]
+    report: &'a Report,
+}
+
+impl Compare {
+    pub(super) async fn run(self, output: Output) -> Result<Exit, Failure> {
+        let timeout = self.patience.timeout;
+        let theirs = self.destination_identity.over(&self.identity).files();
+        let source = Service::connect(&self.source_url, &self.identity.files(), timeout).await;
+        let source = source.map_err(|failure| failure.while_doing("source"))?;
+        let destination = Service::connect(&self.destination_url, &theirs, timeout).await;
+        let destination = destination.map_err(|failure| failure.while_doing("destination"))?;
+        let ends = [(&source, &*self.source_database), (&destination, &*self.destination_database)];
+        let report = compare_databases(ends, self.names).await?;
+        print(output, &report)?;
+        Ok(if report.is_equal() { Exit::Done } else { Exit::No })
+    }
+}
+
+/// Compares a source and a destination, each a service and the name of a database, with progress
+/// on a terminal.
+pub(crate) async fn compare_databases(
+    [(source, source_database), (destination, destination_database)]: [(&Service, &str); 2],
+    named_max: usize,
+) -> Result<Report, Failure> {
+    let all = |database: &str| StreamDocumentsRequest {
+        database: database.to_owned(),
+        id_prefix: String::new(),
+    };
+    let (source, destination) = try_join(
+        source.stream_documents(all(source_database)),
+        destination.stream_documents(all(destination_database)),
+    )
+    .await?;
+    let progress = Progress::counting("comparing");
+    let seen = |rows| progress.set(rows, counted(rows / 2, "document"));
+    let report = compare(Box::pin(source), Box::pin(destination), named_max, seen).await;
+    progress.finish();
+    report.map_err(|error| match error {
+        CompareError::Read { side, status } => Failure::from(*status).while_doing(side),
+        other => Failure::local(other),
+    })
+}
+
+/// Prints a report.
+pub(crate) fn print(output: Output, report: &Report) -> Result<(), Failure> {
+    match output.format() {
+        Format::Json => output.json(&CompareView { equal: report.is_equal(), report }),
+        Format::Table => output.text(report.to_string().trim_end()),
+    }
+}

@@ -1,0 +1,180 @@
+//! The oracle: both ends of a copy read in full and compared, document by document.
+//!
+//! Two streams in id order are merged: what is missing at the destination, what is there and not
+//! at the source, whose body is not the same bytes, whose change vector is not the same. It holds
+//! one part of each stream at a time, never a database. It believes no counter, digest or progress
+//! of the services, and decides nothing about what a difference means: while either end changes,
+//! differences are to be expected.
+
+mod report;
+mod rows;
+
+use std::cmp::Ordering;
+
+use bytes::Bytes;
+use futures_util::Stream;
+use futures_util::future::try_join;
+use jackdaw_common::id::DocumentIdError;
+use jackdaw_common::{ChangeVector, DocumentId};
+use jackdaw_proto::documents::{ConflictVersion, StreamDocumentsResponse};
+use thiserror::Error;
+use tonic::Status;
+
+pub use report::{Counts, Difference, DifferenceKind, Report};
+use rows::{Content, Row, Rows};
+
+/// An end of a copy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Side {
+    /// Where changes come from.
+    Source,
+    /// Where the copy is.
+    Destination,
+}
+
+impl std::fmt::Display for Side {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Source => "source",
+            Self::Destination => "destination",
+        })
+    }
+}
+
+/// Compares two databases, each given as the parts that `StreamDocuments` answers.
+///
+/// At most `named_max` differences are named in the report; all are counted. `seen` hears, now and
+/// then, how many documents of both ends have been compared. Stops at the first error of either
+/// stream: half a comparison is none. Dropping the future ends both streams.
+pub async fn compare<S, D>(
+    source: S,
+    destination: D,
+    named_max: usize,
+    mut seen: impl FnMut(u64),
+) -> Result<Report, CompareError>
+where
+    S: Stream<Item = Result<StreamDocumentsResponse, Status>> + Unpin,
+    D: Stream<Item = Result<StreamDocumentsResponse, Status>> + Unpin,
+{
+    let mut source = Rows::new(Side::Source, source);
+    let mut destination = Rows::new(Side::Destination, destination);
+    let mut report = Report::new(named_max);
+    let (mut left, mut right) = try_join(source.next(), destination.next()).await?;
+    loop {
+        let order = match (&left, &right) {
+            (None, None) => return Ok(report),
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (Some(left), Some(right)) => left.id.key().cmp(right.id.key()),
+        };
+        let here = left.take_if(|_| order.is_le());
+        let there = right.take_if(|_| order.is_ge());
+        note(&mut report, here.as_ref(), there.as_ref());
+        if report.rows().is_multiple_of(SEEN_EVERY) {
+            seen(report.rows());
+        }
+        if here.is_some() && there.is_some() {
+            (left, right) = try_join(source.next(), destination.next()).await?;
+        } else if here.is_some() {
+            left = source.next().await?;
+        } else {
+            right = destination.next().await?;
+        }
+    }
+}
+
+/// Why two databases could not be compared.
+#[derive(Debug, Error)]
+pub enum CompareError {
+    /// A stream broke off or was refused.
+    #[error("read the {side}: {}", .status.message())]
+    Read {
+        /// The end.
+        side: Side,
+        /// What it said.
+        status: Box<Status>,
+    },
+    /// A stream is not in id order, or has an id twice, so that a merge would not find all.
+    #[error("read the {side}: {id:?} comes after {after:?}, against id order")]
+    Order {
+        /// The end.
+        side: Side,
+        /// The id that comes too late.
+        id: DocumentId,
+        /// The id before it.
+        after: DocumentId,
+    },
+    /// A stream has an id that no document can have.
+    #[error("read the {side}: {error}")]
+    Id {
+        /// The end.
+        side: Side,
+        /// What is wrong with it.
+        error: DocumentIdError,
+    },
+}
+
+/// How often `seen` hears of progress, in documents.
+const SEEN_EVERY: u64 = 256;
+
+/// Counts what stands at one id, and the difference if there is one.
+fn note(report: &mut Report, source: Option<&Row>, destination: Option<&Row>) {
+    if let Some(row) = source {
+        report.count(Side::Source, row);
+    }
+    if let Some(row) = destination {
+        report.count(Side::Destination, row);
+    }
+    let kind = match (source, destination) {
+        (Some(_), None) => Some(DifferenceKind::Missing),
+        (None, Some(_)) => Some(DifferenceKind::Extra),
+        (Some(source), Some(destination)) => difference(&source.content, &destination.content),
+        (None, None) => None,
+    };
+    if let (Some(kind), Some(row)) = (kind, source.or(destination)) {
+        report.add(kind, &row.id);
+    }
+}
+
+/// How two contents of one id differ, if they do.
+fn difference(source: &Content, destination: &Content) -> Option<DifferenceKind> {
+    match (source, destination) {
+        (Content::Document(source), Content::Document(destination)) => {
+            let same_body = source.body == destination.body;
+            let same_vector = same_vector(&source.change_vector, &destination.change_vector);
+            match (same_body, same_vector) {
+                (true, true) => None,
+                (true, false) => Some(DifferenceKind::Vector),
+                (false, true) => Some(DifferenceKind::Body),
+                (false, false) => Some(DifferenceKind::BodyAndVector),
+            }
+        }
+        (Content::Conflict(source), Content::Conflict(destination)) => {
+            let same = source.len() == destination.len()
+                && source.iter().zip(destination).all(|(left, right)| same_version(left, right));
+            (!same).then_some(DifferenceKind::Conflict)
+        }
+        _ => Some(DifferenceKind::Conflict),
+    }
+}
+
+/// Whether two texts are the same vector, whatever tags they use.
+fn same_vector(left: &str, right: &str) -> bool {
+    let parsed = |text: &str| text.parse::<ChangeVector>().ok();
+    left == right || parsed(left).is_some_and(|left| Some(left) == parsed(right))
+}
+
+fn same_version(left: &ConflictVersion, right: &ConflictVersion) -> bool {
+    // A body is left out, on either end, where all versions would not fit into an answer.
+    let left_out =
+        |version: &ConflictVersion, body: &Bytes| body.is_empty() && version.body_bytes > 0;
+    let same_body =
+        left.body == right.body || left_out(left, &left.body) || left_out(right, &right.body);
+    same_vector(&left.change_vector, &right.change_vector)
+        && left.deleted == right.deleted
+        && left.body_bytes == right.body_bytes
+        && same_body
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,94 @@
+//! The format of import and export: one JSON object a line.
+//!
+//! ```text
+//! {"kind":"document","id":"movies/1","body":{"Title":"…","@metadata":{"@collection":"Movies"}}}
+//! {"kind":"attachment","document_id":"…","name":"…","content_type":"…","data_base64":"…"}
+//! {"kind":"counter","document_id":"…","name":"…","value":853}
+//! {"kind":"time_series","document_id":"…","name":"…","entries":[["…",[39.81],null]]}
+//! ```
+//!
+//! A body is taken and given byte for byte: numbers, blanks and the order of fields stay as they
+//! are written. A body that has line ends of its own, or blanks around it, cannot stand in a line
+//! as it is: it is written as a JSON string, `"body_text"` in place of `"body"`, and read from
+//! either. Of the kinds only documents are read further than their kind. Nothing here does I/O
+//! except through the `BufRead` it is given.
+
+mod read;
+mod write;
+
+use std::fmt;
+
+use bytes::Bytes;
+use jackdaw_common::DocumentId;
+
+pub use read::{LINE_BYTES_MAX, LineError, LineProblem, Lines};
+pub use write::{BodyNotJson, write_document};
+
+/// A line and its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Numbered {
+    /// The number of the line, 1 and up; empty lines count.
+    pub number: u64,
+    /// Bytes of the input up to the end of the line.
+    pub bytes: u64,
+    /// What it says.
+    pub line: Line,
+}
+
+/// What one line says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Line {
+    /// A document.
+    Document(DocumentLine),
+    /// Another kind, whose content was not looked at.
+    Other(OtherKind),
+}
+
+/// A document as its line has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DocumentLine {
+    /// Its id.
+    pub id: DocumentId,
+    /// Its body: the bytes that stand in the line. A JSON object; not otherwise checked.
+    pub body: Bytes,
+}
+
+/// A kind that databases do not take yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum OtherKind {
+    /// An attachment of a document.
+    Attachment,
+    /// A counter of a document.
+    Counter,
+    /// A time series of a document.
+    TimeSeries,
+}
+
+impl OtherKind {
+    /// The kind as a line names it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Attachment => "attachment",
+            Self::Counter => "counter",
+            Self::TimeSeries => "time_series",
+        }
+    }
+
+    fn named(kind: &str) -> Option<Self> {
+        [Self::Attachment, Self::Counter, Self::TimeSeries]
+            .into_iter()
+            .find(|known| known.as_str() == kind)
+    }
+}
+
+impl fmt::Display for OtherKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The kind of a document's line.
+const DOCUMENT: &str = "document";
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,39 @@
+//! Lines out.
+
+use serde_json::value::RawValue;
+use thiserror::Error;
+
+use super::DOCUMENT;
+
+/// Appends a document's line, with its line end.
+///
+/// Reading the line gives the body byte for byte. Nothing is appended in case of an error.
+pub fn write_document(out: &mut Vec<u8>, id: &str, body: &[u8]) -> Result<(), BodyNotJson> {
+    let not_json = |reason: String| BodyNotJson { id: id.to_owned(), reason };
+    let text = std::str::from_utf8(body).map_err(|error| not_json(error.to_string()))?;
+    let raw: &RawValue = serde_json::from_str(text).map_err(|error| not_json(error.to_string()))?;
+    // The parser passes over blanks around the value.
+    let fits = raw.get().len() == text.len() && !text.contains(['\n', '\r']);
+    let (field, value) =
+        if fits { ("body", text.to_owned()) } else { ("body_text", json_string(text)) };
+    let id = json_string(id);
+    out.reserve(value.len() + id.len() + 64);
+    out.extend_from_slice(format!("{{\"kind\":\"{DOCUMENT}\",\"id\":{id},\"{field}\":").as_bytes());
+    out.extend_from_slice(value.as_bytes());
+    out.extend_from_slice(b"}\n");
+    Ok(())
+}
+
+/// A document's body is not JSON, so no line can have it.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("the body of document {id:?} is not JSON: {reason}")]
+pub struct BodyNotJson {
+    /// The document.
+    pub id: String,
+    /// What the parser says.
+    pub reason: String,
+}
+
+fn json_string(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}

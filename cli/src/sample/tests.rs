@@ -1,0 +1,52 @@
+//! What `sample` promises, tried out.
+
+use std::collections::{BTreeSet, HashSet};
+
+use super::*;
+
+fn documents(lines: impl Iterator<Item = Result<Numbered, LineError>>) -> Vec<DocumentLine> {
+    lines
+        .map(|line| match line.unwrap().line {
+            Line::Document(document) => document,
+            Line::Other(kind) => panic!("a {kind}"),
+        })
+        .collect()
+}
+
+#[test]
+fn the_built_in_documents_are_what_they_promise() {
+    let documents = documents(built_in());
+    assert!((190..=230).contains(&documents.len()), "{}", documents.len());
+    let ids: HashSet<_> = documents.iter().map(|it| it.id.clone()).collect();
+    assert_eq!(ids.len(), documents.len());
+    let collections: BTreeSet<_> =
+        documents.iter().map(|it| it.id.key().split('/').next().unwrap().to_owned()).collect();
+    assert_eq!(collections.len(), 6, "{collections:?}");
+    let bodies: Vec<_> =
+        documents.iter().map(|it| std::str::from_utf8(&it.body).unwrap()).collect();
+    for wanted in ["1e400", "-0.0", "カケス", "בן", "🌰", "\\ud83d\\udc26", "\\u0000"] {
+        assert!(bodies.iter().any(|body| body.contains(wanted)), "{wanted}");
+    }
+}
+
+#[test]
+fn generated_documents_are_the_same_every_time() {
+    let few = documents(generated(100));
+    assert_eq!(few, documents(generated(200))[..100]);
+    assert_ne!(few[0].body, few[1].body);
+    let first = std::str::from_utf8(&few[0].body).unwrap();
+    assert!(first.starts_with(FIRST), "{first}");
+}
+
+/// How the first document begins: whoever changes the generator changes what benchmarks measure.
+const FIRST: &str = "{\"Customer\":\"customers/";
+
+#[test]
+fn generated_documents_are_json_of_the_size_promised() {
+    for document in documents(generated(500)) {
+        assert!((1200..1450).contains(&document.body.len()), "{}", document.body.len());
+        let body: serde_json::Value = serde_json::from_slice(&document.body).unwrap();
+        assert_eq!(body["@metadata"]["@collection"], "Orders");
+        assert!(body["Lines"].as_array().unwrap().len() >= 5);
+    }
+}

@@ -1,0 +1,209 @@
+//! The command as a person types it: two services started by hand, a copy made and compared, and
+//! the exit code of everything that can go wrong on the way.
+
+#[cfg(test)]
+mod by_hand {
+    use std::fs;
+    use std::io::{BufRead as _, BufReader};
+    use std::path::Path;
+    use std::process::{Child, Command, Output, Stdio};
+
+    use serde_json::Value;
+    use tempfile::TempDir;
+
+    /// A folder with certificates, and two services that run in it.
+    struct Site {
+        folder: TempDir,
+        sender: Service,
+        receiver: Service,
+    }
+
+    /// A service that is killed when the test ends.
+    struct Service {
+        process: Child,
+        url: String,
+    }
+
+    impl Drop for Service {
+        fn drop(&mut self) {
+            let _ = self.process.kill();
+            let _ = self.process.wait();
+        }
+    }
+
+    fn jackdaw(folder: &Path) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_jackdaw"));
+        let ours = |name: &str| name.starts_with("JACKDAW_");
+        for (name, _) in std::env::vars().filter(|(name, _)| ours(name)) {
+            command.env_remove(name);
+        }
+        command.current_dir(folder).stdin(Stdio::null());
+        command
+    }
+
+    fn start(folder: &Path, role: &str) -> Service {
+        let config = format!("{role}.toml");
+        let mut process = jackdaw(folder)
+            .args(["serve", "--role", role, "--config", &config, "--log-level", "error"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut url = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut url).unwrap();
+        assert!(url.starts_with("https://127.0.0.1:"), "{url:?}");
+        Service { process, url: url.trim().to_owned() }
+    }
+
+    impl Site {
+        fn start() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path();
+            let made =
+                jackdaw(path).args(["certificate", "init", "--output", "json"]).output().unwrap();
+            let made: Value = serde_json::from_slice(&made.stdout).unwrap();
+            let thumbprint = |name: &str| {
+                let all = made["certificates"].as_array().unwrap();
+                let one = all.iter().find(|it| it["name"] == name).unwrap();
+                one["thumbprint"].as_str().unwrap().to_owned()
+            };
+            for role in ["sender", "receiver"] {
+                let text = format!(
+                    "listen = \"127.0.0.1:0\"\ndata = \"{role}\"\n[tls]\n\
+                     certificate = \"certificates/{role}.pem\"\n\
+                     key = \"certificates/{role}.key\"\n\
+                     authorities = [\"certificates/ca.pem\"]\n\
+                     [[access]]\nname = \"admin\"\nthumbprint = \"{}\"\n\
+                     clearance = \"cluster-admin\"\n\
+                     [[access]]\nname = \"sender\"\nthumbprint = \"{}\"\n\
+                     clearance = \"user\"\ndatabases = {{ \"copy\" = \"read-write\" }}\n",
+                    thumbprint("admin"),
+                    thumbprint("sender"),
+                );
+                fs::write(path.join(format!("{role}.toml")), text).unwrap();
+            }
+            let (sender, receiver) = (start(path, "sender"), start(path, "receiver"));
+            Self { folder, sender, receiver }
+        }
+
+        /// Runs a command against the sender: its exit code, its output, its messages.
+        fn run(&self, line: &str) -> (i32, String, String) {
+            let output = jackdaw(self.folder.path())
+                .args(line.split_whitespace())
+                .env("JACKDAW_URL", &self.sender.url)
+                .output()
+                .unwrap();
+            let Output { status, stdout, stderr } = output;
+            let text = |bytes| String::from_utf8(bytes).unwrap();
+            (status.code().unwrap(), text(stdout), text(stderr))
+        }
+
+        /// Runs a command that must succeed; answers its output.
+        fn ok(&self, line: &str) -> String {
+            let (code, stdout, stderr) = self.run(line);
+            assert_eq!(code, 0, "{line}: {stderr}");
+            stdout
+        }
+
+        /// Runs a command that must fail in this way; answers its messages.
+        fn fails(&self, code: i32, line: &str) -> String {
+            let (actual, stdout, stderr) = self.run(line);
+            assert_eq!(actual, code, "{line}: {stdout}{stderr}");
+            assert!(stderr.starts_with("error: "), "{line}: {stderr}");
+            stderr
+        }
+
+        fn compare(&self) -> (i32, Value) {
+            let line = format!(
+                "compare --source-url {} --source-database demo --destination-url {} \
+                 --destination-database copy --output json",
+                self.sender.url, self.receiver.url
+            );
+            let (code, stdout, stderr) = self.run(&line);
+            assert!(!stdout.is_empty(), "{stderr}");
+            (code, serde_json::from_str(&stdout).unwrap())
+        }
+    }
+
+    const LINES: &str = "{\"kind\":\"document\",\"id\":\"a/1\",\"body\":{\"n\":[1e400,-0.0]}}\n\
+                         {\"kind\":\"document\",\"id\":\"a/2\",\"body\":{ \"ü\" : \"é\" }}\n";
+
+    #[test]
+    fn a_copy_is_made_compared_changed_and_compared_again() {
+        let site = Site::start();
+        let receiver = &site.receiver.url;
+        fs::write(site.folder.path().join("in.jsonl"), LINES).unwrap();
+        site.ok("database create demo");
+        site.ok(&format!("database create copy --url {receiver}"));
+        site.ok("import --database demo in.jsonl");
+        assert_eq!(site.compare().0, 1);
+        site.ok(&format!(
+            "connection-string create --database demo to-copy --destination-database copy \
+             --destination-url {receiver}"
+        ));
+        site.ok("task create --database demo --connection-string to-copy --name mirror");
+        site.ok("task watch --database demo mirror --until-copied");
+        let (code, report) = site.compare();
+        assert_eq!((code, &report["equal"]), (0, &Value::Bool(true)), "{report}");
+        assert_eq!(report["destination"]["documents"], 2);
+        assert_eq!(site.ok(&format!("export --database copy --url {receiver}")), LINES);
+
+        site.ok("task disable --database demo mirror");
+        site.ok("document delete --database demo A/1");
+        let (code, report) = site.compare();
+        assert_eq!((code, &report["extra"]), (1, &1.into()), "{report}");
+        assert_eq!(report["differences"][0]["id"], "a/1");
+        assert!(site.fails(1, "task watch --database demo 1 --until-copied").contains("disabled"));
+        site.ok("task enable --database demo 1");
+        site.ok("task watch --database demo 1 --until-copied");
+        assert_eq!(site.compare().0, 0);
+    }
+
+    #[test]
+    fn what_goes_wrong_has_its_exit_code() {
+        let site = Site::start();
+        site.ok("database create demo");
+        let refused = site.fails(4, "database create demo");
+        assert!(refused.contains("(DATABASE_ALREADY_EXISTS)"), "{refused}");
+        site.ok("database delete demo --dry-run");
+        assert!(site.ok("database list").contains("demo"));
+        site.fails(4, "document get --database demo nothing");
+        site.fails(3, "database list --url https://127.0.0.1:1");
+        site.fails(2, "database list --folder nowhere");
+        site.fails(2, "database list --url http://127.0.0.1:1");
+        site.fails(5, "import --database demo nowhere.jsonl");
+        let path = site.folder.path().join("bad.jsonl");
+        fs::write(&path, format!("{LINES}{{\n{LINES}")).unwrap();
+        let bad = site.fails(5, "import --database demo bad.jsonl");
+        assert!(bad.contains("line 3: ") && bad.contains("2 documents before"), "{bad}");
+        fs::write(&path, format!("{LINES}{{\"kind\":\"counter\"}}\n")).unwrap();
+        site.fails(5, "import --database demo bad.jsonl");
+        let left_out = site.ok("import --database demo bad.jsonl --only documents");
+        assert!(left_out.ends_with("left out: 1 counter line\n"), "{left_out}");
+        let identity = "--certificate certificates/receiver.pem --key certificates/receiver.key";
+        let stranger = site.fails(4, &format!("database list {identity}"));
+        assert!(stranger.contains("(CERTIFICATE_NOT_TRUSTED)"), "{stranger}");
+        site.fails(2, "serve --role sender --config nowhere.toml");
+        site.fails(5, "certificate init");
+    }
+
+    #[test]
+    fn a_quickstart_ends_with_an_equal_copy() {
+        let folder = tempfile::tempdir().unwrap();
+        let output = jackdaw(folder.path())
+            .args(["quickstart", "--once", "--documents", "1000", "--folder", "here"])
+            .args(["--output", "json"])
+            .output()
+            .unwrap();
+        let messages = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{messages}");
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(report["equal"], true, "{report}");
+        assert_eq!(report["destination"]["documents"], 1000);
+        assert!(folder.path().join("here/receiver.toml").exists());
+        let again = jackdaw(folder.path())
+            .args(["quickstart", "--once", "--folder", "here"])
+            .output()
+            .unwrap();
+        assert_eq!(again.status.code(), Some(2));
+    }
+}
