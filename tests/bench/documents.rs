@@ -1,0 +1,51 @@
+//! Documents of about 1.2 KiB, the same for the same number on every machine.
+
+/// Document `n`: its id and its JSON.
+pub(crate) fn document(n: u64) -> (String, String) {
+    let mut random = Random(n.wrapping_add(0x9e37_79b9_7f4a_7c15));
+    let mut body = format!(
+        r#"{{"Name":"Customer {n}","Active":{},"Balance":{}.{:02},"Tags":["#,
+        random.next().is_multiple_of(2),
+        random.next() % 100_000,
+        random.next() % 100,
+    );
+    for tag in 0..4 {
+        let comma = if tag == 0 { "" } else { "," };
+        body.push_str(&format!(r#"{comma}"tag-{}""#, random.next() % 1_000));
+    }
+    body.push_str(r#"],"Address":{"Street":""#);
+    words(&mut body, &mut random, 4);
+    body.push_str(r#"","City":""#);
+    words(&mut body, &mut random, 1);
+    body.push_str(&format!(r#"","Zip":"{:05}"}},"Notes":""#, random.next() % 100_000));
+    words(&mut body, &mut random, 130);
+    body.push_str(r#"","@metadata":{"@collection":"Customers"}}"#);
+    (format!("customers/{n:08}"), body)
+}
+
+fn words(text: &mut String, random: &mut Random, count: usize) {
+    for word in 0..count {
+        if word > 0 {
+            text.push(' ');
+        }
+        let mut letters = random.next();
+        for _ in 0..4 + letters % 6 {
+            letters = letters.rotate_right(7);
+            let letter = u8::try_from(letters % 26).unwrap_or(0);
+            text.push(char::from(b'a' + letter));
+        }
+    }
+}
+
+/// splitmix64.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+}

@@ -1,0 +1,100 @@
+//! A sender with database "shop" and a receiver with database "copy", and what is asked of them
+//! again and again.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use jackdaw_proto::control::{
+    ExternalReplication,
+    external_replication::{ConnectionState, PhaseKind},
+};
+use jackdaw_tests::{client::Client, service::Service, site::Site, wait::until};
+
+/// Long enough for anything that happens by itself.
+pub(crate) const SOON: Duration = Duration::from_secs(30);
+
+/// A pair of services.
+pub(crate) struct Pair {
+    pub(crate) site: Site,
+    pub(crate) sender: Service,
+    pub(crate) receiver: Service,
+    pub(crate) source: Client,
+    pub(crate) destination: Client,
+}
+
+impl Pair {
+    /// Both services with their databases, and no task yet.
+    pub(crate) async fn new() -> Result<Self> {
+        let site = Site::new()?;
+        let receiver = Service::start(&site, "receiver")?;
+        let sender = Service::start(&site, "sender")?;
+        let administrator = site.administrator()?;
+        let source = Client::connect(&sender.url(), &administrator).await?;
+        let destination = Client::connect(&receiver.url(), &administrator).await?;
+        source.create_database("shop").await?;
+        destination.create_database("copy").await?;
+        Ok(Self { site, sender, receiver, source, destination })
+    }
+
+    /// Dials both services again: they were restarted.
+    pub(crate) async fn reconnect(&mut self) -> Result<()> {
+        let administrator = self.site.administrator()?;
+        self.source = Client::connect(&self.sender.url(), &administrator).await?;
+        self.destination = Client::connect(&self.receiver.url(), &administrator).await?;
+        Ok(())
+    }
+
+    /// Starts to replicate "shop" to "copy"; answers the task's name.
+    pub(crate) async fn replicate(&self) -> Result<String> {
+        Ok(self.source.replicate("shop", "copy", &[self.receiver.url()]).await?.name)
+    }
+
+    /// Waits until the destination has acknowledged everything the source holds now.
+    pub(crate) async fn caught_up(&self, task: &str) -> Result<()> {
+        let last = self.source.database("shop").await?.last_etag;
+        until(&format!("etag {last} acknowledged"), SOON, async || {
+            let progress = self.source.task(task).await?.progress.unwrap_or_default();
+            Ok((progress.last_acknowledged_etag >= last).then_some(()))
+        })
+        .await
+    }
+
+    /// Waits until the task is in this phase; answers it.
+    pub(crate) async fn phase(&self, task: &str, phase: PhaseKind) -> Result<ExternalReplication> {
+        until(&format!("phase {phase:?}"), SOON, async || {
+            let task = self.source.task(task).await?;
+            let kind = task.phase.as_ref().map(|phase| phase.kind());
+            Ok((kind == Some(phase)).then_some(task))
+        })
+        .await
+    }
+
+    /// Both databases hold the same documents, under the same vectors, byte for byte.
+    pub(crate) async fn assert_equal(&self) -> Result<usize> {
+        let source = self.source.content("shop").await?;
+        let destination = self.destination.content("copy").await?;
+        assert_eq!(
+            source.keys().collect::<Vec<_>>(),
+            destination.keys().collect::<Vec<_>>(),
+            "the same ids"
+        );
+        assert_eq!(source, destination);
+        Ok(source.len())
+    }
+}
+
+/// Whether a task is connected.
+pub(crate) fn is_active(task: &ExternalReplication) -> bool {
+    task.connection_state() == ConnectionState::Active
+}
+
+/// `count` small documents of one collection.
+pub(crate) fn documents(prefix: &str, count: usize, text: &str) -> Vec<(String, String)> {
+    (0..count)
+        .map(|n| {
+            let body =
+                format!(r#"{{"n":{n},"text":"{text}","@metadata":{{"@collection":"Things"}}}}"#);
+            (format!("{prefix}/{n}"), body)
+        })
+        .collect()
+}

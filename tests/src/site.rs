@@ -1,0 +1,99 @@
+//! A folder with everything a pair of services needs: certificates, configuration, data.
+
+use std::{
+    fmt::Write as _,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context as _, Result};
+use jackdaw_common::clock::Clock as _;
+use jackdaw_node::{
+    clock::SystemClock,
+    tls::{ClientTls, Created, Credentials, TlsFiles, init},
+};
+use tempfile::TempDir;
+
+/// A site; its folder is removed with it.
+pub struct Site {
+    folder: TempDir,
+    created: Created,
+}
+
+impl Site {
+    /// Makes certificates for a sender, a receiver and an administrator.
+    ///
+    /// # Errors
+    ///
+    /// The file system's.
+    pub fn new() -> Result<Self> {
+        let folder = tempfile::Builder::new().prefix("jackdaw-site-").tempdir()?;
+        let certificates = folder.path().join("certificates");
+        let created = init(&certificates, &["sender", "receiver"], &[], SystemClock.now())
+            .context("make certificates")?;
+        Ok(Self { folder, created })
+    }
+
+    /// Its folder.
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The folder of the certificates.
+    pub fn certificates(&self) -> PathBuf {
+        self.path().join("certificates")
+    }
+
+    /// The data folder of a role.
+    pub fn data(&self, role: &str) -> PathBuf {
+        self.path().join(role)
+    }
+
+    /// Writes the configuration of a role and answers its path. The administrator may everything,
+    /// the sender may write into any database.
+    ///
+    /// # Errors
+    ///
+    /// The file system's.
+    pub fn configuration(&self, role: &str) -> Result<PathBuf> {
+        let certificates = self.certificates();
+        let path = self.path().join(format!("{role}.toml"));
+        let mut text = String::new();
+        writeln!(text, "listen = \"127.0.0.1:0\"")?;
+        writeln!(text, "data = {:?}", self.data(role))?;
+        writeln!(text, "[log]\nformat = \"json\"\nlevel = \"info\"")?;
+        writeln!(text, "[tls]")?;
+        writeln!(text, "certificate = {:?}", certificates.join(format!("{role}.pem")))?;
+        writeln!(text, "key = {:?}", certificates.join(format!("{role}.key")))?;
+        writeln!(text, "authorities = [{:?}]", certificates.join("ca.pem"))?;
+        for (name, clearance) in [("admin", "cluster-admin"), ("sender", "operator")] {
+            let thumbprint = self.thumbprint(name)?;
+            writeln!(text, "[[access]]\nthumbprint = \"{thumbprint}\"")?;
+            writeln!(text, "name = \"{name}\"\nclearance = \"{clearance}\"")?;
+        }
+        fs::write(&path, text)?;
+        Ok(path)
+    }
+
+    fn thumbprint(&self, name: &str) -> Result<String> {
+        let mut all = self.created.roles.iter().chain([&self.created.administrator]);
+        let certificate = all.find(|one| one.name == name);
+        let certificate = certificate.with_context(|| format!("no certificate {name}"))?;
+        Ok(certificate.thumbprint.to_string())
+    }
+
+    /// How the administrator dials.
+    ///
+    /// # Errors
+    ///
+    /// Certificates that do not load.
+    pub fn administrator(&self) -> Result<ClientTls> {
+        let files = TlsFiles {
+            certificate: self.certificates().join("admin.pem"),
+            key: self.certificates().join("admin.key"),
+            authorities: vec![self.certificates().join("ca.pem")],
+        };
+        let credentials = Credentials::load(&files, SystemClock.now())?;
+        Ok(ClientTls::new(&credentials, &[])?)
+    }
+}
