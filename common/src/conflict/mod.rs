@@ -32,7 +32,7 @@ pub enum Decision {
     Ignore(Known),
     /// Write it, with its own vector, in place of everything the database has of the document.
     Replace,
-    /// Both are deletions: keep the one there is, under the merge of both vectors.
+    /// All there is, and it, are deletions: keep one of them, under the merge of all vectors.
     Merge(ChangeVector),
     /// Keep it beside the versions there are.
     Conflict {
@@ -90,10 +90,15 @@ fn among<V: AsRef<Seen>>(incoming: &Seen, present: &[V]) -> Decision {
         }
     }
     if superseded.len() == present.len() {
-        Decision::Replace
-    } else {
-        Decision::Conflict { superseded }
+        return Decision::Replace;
     }
+    let stays = |index: &usize| !superseded.contains(index);
+    let left = (0..present.len()).filter(stays).map(|index| present[index].as_ref());
+    if incoming.tombstone && left.clone().all(|version| version.tombstone) {
+        let all = left.fold(incoming.vector.clone(), |all, version| all.merge(&version.vector));
+        return Decision::Merge(all);
+    }
+    Decision::Conflict { superseded }
 }
 
 fn known(incoming: &Seen, present: &Seen) -> Known {

@@ -60,6 +60,16 @@ fn two_concurrent_deletions_merge() {
 }
 
 #[test]
+fn deletions_that_are_all_there_is_merge() {
+    let present = [seen(&[(1, 5)], false, 1), seen(&[(2, 7)], true, 2)];
+    let none = ChangeVector::empty();
+    let decision = decide(&seen(&[(1, 6)], true, 3), &present, &none);
+    assert_eq!(decision, Decision::Merge(vector(&[(1, 6), (2, 7)])));
+    let beside_a_live_one = decide(&seen(&[(3, 1)], true, 3), &present, &none);
+    assert_eq!(beside_a_live_one, Decision::Conflict { superseded: vec![] });
+}
+
+#[test]
 fn a_version_among_conflicts_replaces_what_it_dominates() {
     let present = [seen(&[(1, 5)], false, 1), seen(&[(2, 7)], false, 2)];
     let none = ChangeVector::empty();
@@ -78,7 +88,7 @@ fn step(present: &mut Vec<Seen>, incoming: &Seen) {
     match decide(incoming, present, &ChangeVector::empty()) {
         Decision::Ignore(_) => {}
         Decision::Replace => *present = vec![incoming.clone()],
-        Decision::Merge(vector) => present[0].vector = vector,
+        Decision::Merge(vector) => *present = vec![Seen { vector, ..incoming.clone() }],
         Decision::Conflict { superseded } => {
             for index in superseded.into_iter().rev() {
                 present.remove(index);

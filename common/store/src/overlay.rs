@@ -70,6 +70,11 @@ impl Overlay {
         }
     }
 
+    /// Whether nothing stands.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.written.iter().all(HashMap::is_empty)
+    }
+
     /// Everything that stands, as one batch. Rows go in by ascending key, which engines like.
     pub(crate) fn into_batch(self) -> WriteBatch {
         let rows = self.written.iter().map(HashMap::len).sum();

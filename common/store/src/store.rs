@@ -17,7 +17,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::{
     commit,
-    engine::{Engine, WriteBatch},
+    engine::{Direction, Engine, ScanRange, WriteBatch},
     error::StoreError,
     keys,
     read::{Published, Snapshot},
@@ -209,8 +209,18 @@ fn open_header(
     clock: &dyn Clock,
     identity: Identity,
 ) -> Result<Header, StoreError> {
-    if let Some(row) = engine.snapshot()?.get(keys::HEADER, keys::HEADER_KEY)? {
+    let snapshot = engine.snapshot()?;
+    if let Some(row) = snapshot.get(keys::HEADER, keys::HEADER_KEY)? {
         return Header::decode(row).map_err(|e| corrupt(keys::HEADER, keys::HEADER_KEY, e));
+    }
+    let mut changes = snapshot.scan(keys::CHANGES, ScanRange::all(), Direction::Forward);
+    if changes.next().transpose()?.is_some() {
+        // A new header would give out etags that have been given out.
+        return Err(StoreError::Row {
+            table: keys::HEADER.name,
+            key: keys::HEADER_KEY.to_vec(),
+            what: "missing, though there are changes".into(),
+        });
     }
     let header = Header::new(identity.database, identity.incarnation, clock.now());
     let mut batch = WriteBatch::with_capacity(1);

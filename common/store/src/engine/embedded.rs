@@ -170,7 +170,12 @@ impl Engine for Embedded {
         if let Some(reason) = &*poison {
             return Err(EngineError::Poisoned { reason: reason.clone() });
         }
-        self.space.check(bytes, &self.database)?;
+        match self.space.check(bytes, &self.database) {
+            Ok(()) => {}
+            Err(error @ EngineError::NoSpace { .. }) => return Err(error),
+            // A disk that cannot be asked is not one to go on writing to.
+            Err(error) => return Err(poisoned(&mut poison, format!("{error:?}"))),
+        }
         if let Err(dead) = self.pressure.wait(&self.database, &self.keyspaces) {
             return Err(poisoned(&mut poison, dead.to_string()));
         }

@@ -89,10 +89,11 @@ pub enum ApplyError {
         /// Where the cursor is.
         cursor: Etag,
     },
-    /// The frontier claims changes of this database that it has not made.
-    #[error("frontier claims etag {claimed} of this database, its last is {last}")]
+    /// An item or the frontier claims changes of this database that it has not made: the source
+    /// cannot be trusted, or this database went back.
+    #[error("the source claims etag {claimed} of this database, whose last is {last}")]
     FrontierForged {
-        /// What the frontier claims.
+        /// What is claimed.
         claimed: Etag,
         /// This database's last etag.
         last: Etag,
@@ -117,13 +118,7 @@ pub(crate) fn apply(
         return Err(ApplyError::Gap { after: batch.after, cursor: cursor.etag });
     }
     // Before the items take etags of their own, which the source cannot have seen.
-    if let Some(frontier) = &batch.frontier {
-        let claimed = frontier.etag_of(work.header.incarnation);
-        let last = work.header.last_etag;
-        if claimed > last {
-            return Err(ApplyError::FrontierForged { claimed, last });
-        }
-    }
+    check_claims(work, &batch)?;
     work.begin(now);
     let mut applied = Applied::default();
     let mut transaction = None;
@@ -146,6 +141,20 @@ pub(crate) fn apply(
     Ok(applied)
 }
 
+/// Nobody can have seen changes of this database that it has not made. If somebody has, it went
+/// back: what it mints next would stand for two contents.
+fn check_claims(work: &Work<'_>, batch: &Incoming) -> Result<(), ApplyError> {
+    let (own, last) = (work.header.incarnation, work.header.last_etag);
+    let items = batch.items.iter().map(|item| &item.item.version.vector);
+    for vector in items.chain(&batch.frontier) {
+        let claimed = vector.etag_of(own);
+        if claimed > last {
+            return Err(ApplyError::FrontierForged { claimed, last });
+        }
+    }
+    Ok(())
+}
+
 fn one(work: &mut Work<'_>, item: IncomingItem, applied: &mut Applied) -> Result<(), StoreError> {
     let IncomingItem { item: Item { minted, version, .. }, hash } = item;
     let present = work.present(&version.id)?;
@@ -161,7 +170,7 @@ fn one(work: &mut Work<'_>, item: IncomingItem, applied: &mut Applied) -> Result
             applied.applied += 1;
         }
         Decision::Merge(vector) => {
-            work.revector(&present, vector)?;
+            work.merge(&present, version, vector)?;
             applied.merged += 1;
         }
         Decision::Conflict { superseded } => {

@@ -204,23 +204,32 @@ fn check(
     Err(TransactError::Mismatch { command, id: id.clone(), expected, actual })
 }
 
-/// The id a put writes: as given, or completed so that no other database generates it too.
+/// The id a put writes: as given, or completed so that no other database generates it too, and so
+/// that it is nobody's yet.
 fn complete(work: &mut Work<'_>, command: usize, id: NewId) -> Result<DocumentId, TransactError> {
     let tag = NodeTag::derived(work.header.incarnation);
-    let (given, text) = match id {
-        NewId::Given(id) => return Ok(id),
+    match id {
+        NewId::Given(id) => Ok(id),
         NewId::Etag(id) => {
             let text = format!("{}{:019}-{tag}", id.as_str(), work.next_etag()?.get());
-            (id, text)
+            generated(command, id, &text)
         }
-        NewId::Number(id) => {
+        NewId::Number(id) => loop {
             let number = count(work, &id)?;
             // One "|" only: "a|" and "a||" are counted apart and must not come out the same.
             let prefix = id.as_str().strip_suffix('|').unwrap_or(id.as_str());
             let text = format!("{prefix}/{number}-{tag}");
-            (id, text)
-        }
-    };
+            let candidate = generated(command, id.clone(), &text)?;
+            let present = work.present(&candidate)?;
+            // A client may have written that very id; the next number is free, or the one after.
+            if present.live().is_none() && !present.is_conflict() {
+                return Ok(candidate);
+            }
+        },
+    }
+}
+
+fn generated(command: usize, given: DocumentId, text: &str) -> Result<DocumentId, TransactError> {
     text.parse().map_err(|error: jackdaw_common::id::DocumentIdError| TransactError::Generated {
         command,
         id: given,

@@ -93,12 +93,20 @@ impl Writer {
         for intent in intents {
             answers.push(self.decide(&mut overlay, &mut header, intent));
         }
-        let outcome = self.commit(overlay, &header);
-        if let Ok(snapshot) = &outcome {
-            self.published = snapshot.clone();
-            publish(snapshot);
-        }
-        let failure = outcome.err();
+        let nothing = overlay.is_empty() && header == *self.published.header();
+        let failure = if nothing {
+            // All were refused or had nothing to do: that is durable as it is.
+            None
+        } else {
+            match self.commit(overlay, &header) {
+                Ok(snapshot) => {
+                    publish(&snapshot);
+                    self.published = snapshot;
+                    None
+                }
+                Err(failure) => Some(failure),
+            }
+        };
         for answer in answers {
             answer(failure.as_ref());
         }

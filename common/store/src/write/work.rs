@@ -4,8 +4,7 @@
 
 use bytes::Bytes;
 use jackdaw_common::{
-    ChangeVector, Content, ContentHash, DocumentId, Entry, Etag, Timestamp, TransactionMark,
-    Version,
+    ChangeVector, ContentHash, DocumentId, Entry, Etag, Timestamp, TransactionMark, Version,
 };
 
 use crate::{
@@ -159,22 +158,28 @@ impl<'w> Work<'w> {
         Ok(())
     }
 
-    /// Writes the only version there is again, under another vector: a new row, nothing minted.
-    pub(crate) fn revector(
+    /// Puts one deletion in the place of all there are and `incoming`, under the merge of their
+    /// vectors, nothing minted. Which one is a function of what they say, so that every database
+    /// that merges the same deletions, in any order, has the same row.
+    pub(crate) fn merge(
         &mut self,
         present: &Present,
-        vector: ChangeVector,
+        incoming: Version,
+        merged: ChangeVector,
     ) -> Result<(), StoreError> {
-        let Some(head) = present.heads.first() else { return Ok(()) };
-        let version = Version {
-            id: head.id.clone(),
-            collection: head.collection.clone(),
-            vector,
-            last_modified: head.last_modified,
-            content: Content::Tombstone,
-        };
-        let hash = head.seen.hash;
-        self.replace(present, version, hash, None).map(drop)
+        let tombstones = present.heads.iter().filter(|head| head.seen.tombstone);
+        let mut kept = Version { vector: merged, ..incoming };
+        for head in tombstones {
+            let (here, there) = (&head.collection, &kept.collection);
+            let one = (head.last_modified, here.as_str(), head.id.as_str());
+            if one > (kept.last_modified, there.as_str(), kept.id.as_str()) {
+                kept.last_modified = head.last_modified;
+                kept.collection = head.collection.clone();
+                kept.id = head.id.clone();
+            }
+        }
+        let hash = kept.content_hash();
+        self.replace(present, kept, hash, None).map(drop)
     }
 
     /// Forgets all versions of a document.

@@ -7,7 +7,7 @@
 use std::thread;
 use std::time::Duration;
 
-use fjall::{AbstractTree, Database, Keyspace, PersistMode};
+use fjall::{AbstractTree, Database, PersistMode};
 
 use super::EmbeddedOptions;
 use super::view::Keyspaces;
@@ -33,14 +33,18 @@ impl Pressure {
 
     /// Waits until every table has room, so that fjall itself will not wait.
     pub(super) fn wait(&self, database: &Database, keyspaces: &Keyspaces) -> Result<(), Dead> {
-        loop {
+        for poll in 0_u64.. {
             // With nothing buffered this writes nothing; it only asks whether fjall is poisoned.
             database.persist(PersistMode::Buffer).map_err(|_| Dead)?;
-            if keyspaces.iter().all(has_room) {
-                return Ok(());
+            let queued = keyspaces.iter().any(|one| one.tree.sealed_memtable_count() >= SEALED_MAX);
+            let ragged = keyspaces.iter().any(|one| one.tree.l0_run_count() >= RUNS_MAX);
+            // What is written out begins the merging: waiting for it alone could be for ever.
+            if !queued && (!ragged || poll >= RUNS_POLLS) {
+                break;
             }
             thread::sleep(POLL);
         }
+        Ok(())
     }
 
     /// Has tables written out that have grown over a bound.
@@ -62,16 +66,15 @@ impl Pressure {
     }
 }
 
-fn has_room(keyspace: &Keyspace) -> bool {
-    keyspace.tree.sealed_memtable_count() < SEALED_MAX && keyspace.tree.l0_run_count() < RUNS_MAX
-}
-
 /// Tables in memory that wait to be written out, of one keyspace: one in work, one behind it.
 /// fjall stops at four, and between this check and its own at most one is added.
 const SEALED_MAX: usize = 2;
 
 /// Files not yet merged, of one keyspace: reads look into each. fjall slows down at 20.
 const RUNS_MAX: usize = 16;
+
+/// How many times a commit looks whether such files were merged before it goes on regardless.
+const RUNS_POLLS: u64 = 250;
 
 /// How often a waiting writer looks again.
 const POLL: Duration = Duration::from_millis(1);

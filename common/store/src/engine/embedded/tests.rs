@@ -197,6 +197,18 @@ fn a_full_disk_is_refused_and_forgiven() {
 }
 
 #[test]
+fn a_disk_that_cannot_be_measured_is_not_written_to_again() {
+    let folder = TempDir::new().unwrap();
+    let mut engine = open(folder.path()).unwrap();
+    commit(&engine, 1, 10).unwrap();
+    engine.space.measure = |_| Err(std::io::Error::other("planted"));
+    assert!(matches!(commit(&engine, 2, 10), Err(EngineError::Poisoned { .. })));
+    engine.space.measure = |_| Ok(u64::MAX);
+    assert!(matches!(commit(&engine, 2, 10), Err(EngineError::Poisoned { .. })));
+    assert_eq!(numbers(&engine), [1]);
+}
+
+#[test]
 fn a_folder_too_big_to_compact_needs_more_space() {
     let folder = TempDir::new().unwrap();
     let options = EmbeddedOptions { reserve_bytes: 0, ..EmbeddedOptions::default() };

@@ -1,5 +1,6 @@
 //! Random histories: of one database against a recount, of several against a model of what each
-//! has seen.
+//! has seen; and single ones that once broke the writer.
 
 mod convergence;
 mod recount;
+mod regressions;
