@@ -60,6 +60,8 @@ pub struct Offer {
     pub last_etag: Etag,
     /// What it has forgotten of deletions.
     pub tombstone_floor: Etag,
+    /// Everything it holds.
+    pub vector: ChangeVector,
     /// Id of the task.
     pub task: u64,
     /// Name of the task, for people.

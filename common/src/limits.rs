@@ -50,6 +50,24 @@ pub const GROUP_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Intents that one group commit takes together.
 pub const GROUP_INTENTS_MAX: usize = 128;
 
+/// Bytes of superseded rows that a database keeps for its tasks: beyond them the oldest history is
+/// folded to the latest versions, so that a task which is away for long costs bounded space.
+pub const HISTORY_BYTES_MAX: u64 = 256 * 1024 * 1024;
+
+/// Superseded rows that one commit collects: it must not hold up the writes it goes with.
+pub const COLLECT_ROWS_MAX: usize = 4_096;
+
+/// Deletions that one step of forgetting looks at: as above.
+pub const FORGET_ROWS_MAX: usize = 4_096;
+
+/// Documents that a session's beginning looks at, to see whether a destination that never received
+/// from a source holds something of it: it holds the writer up. Beyond them it is taken to.
+pub const NEW_COPY_ROWS_MAX: usize = 65_536;
+
+/// Tasks of one source whose generations a destination remembers: a source has few to one
+/// destination; the one heard of longest ago gives way.
+pub const CURSOR_TASKS_MAX: usize = 16;
+
 /// Bytes of encoded items one session may have in flight towards a receiver.
 pub const WINDOW_BYTES: u64 = 32 * 1024 * 1024;
 

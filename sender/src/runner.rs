@@ -181,6 +181,7 @@ impl Runner {
             incarnation: header.incarnation,
             last_etag: header.last_etag,
             tombstone_floor: header.tombstone_floor,
+            vector: header.vector.clone(),
             task: definition.id,
             task_name: definition.display_name.clone(),
             generation,

@@ -6,7 +6,7 @@
 use std::thread;
 
 use jackdaw_common::limits::{GROUP_BYTES_MAX, GROUP_INTENTS_MAX};
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::{self, error::TryRecvError};
 
 use crate::{
     error::StoreError,
@@ -14,9 +14,14 @@ use crate::{
     write::{Intent, Writer},
 };
 
-/// The intents of the next group: waits for one, takes what else is there, within bounds.
-fn gather(queue: &mut mpsc::Receiver<Intent>) -> Option<Vec<Intent>> {
-    let first = queue.blocking_recv()?;
+/// The intents of the next group: waits for one unless there is work anyway, takes what else is
+/// there, within bounds. `None`: the queue is closed.
+fn gather(queue: &mut mpsc::Receiver<Intent>, busy: bool) -> Option<Vec<Intent>> {
+    let first = match queue.try_recv() {
+        Ok(first) => first,
+        Err(TryRecvError::Empty) if busy => return Some(Vec::new()),
+        Err(_) => queue.blocking_recv()?,
+    };
     let mut bytes = first.bytes();
     let mut group = vec![first];
     while group.len() < GROUP_INTENTS_MAX && bytes < GROUP_BYTES_MAX {
@@ -36,7 +41,7 @@ pub(crate) fn spawn(
     failed: impl FnOnce(StoreError) + Send + 'static,
 ) -> std::io::Result<thread::JoinHandle<()>> {
     thread::Builder::new().name("jackdaw-writer".into()).spawn(move || {
-        while let Some(group) = gather(&mut queue) {
+        while let Some(group) = gather(&mut queue, writer.has_work()) {
             match writer.execute(group, &publish) {
                 Ok(()) => {}
                 Err(error) if error.is_final() => {

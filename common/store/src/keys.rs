@@ -9,13 +9,17 @@
 //! | 5 | `conflicts` | document id, lower case | all `Head`s of the document |
 //! | 6 | `cursors` | source database id, 16 bytes | [`Cursor`](crate::tables::cursors::Cursor) |
 //! | 7 | `records` | kind, one byte, then the record's key | the record, opaque |
+//! | 8 | `history` | etag of the row that took the place of others | [`Superseded`](crate::tables::history::Superseded) |
 //!
 //! Table ids and key shapes are part of the format: they never change their meaning.
 
 use bytes::Bytes;
 use jackdaw_common::{DatabaseId, DocumentId, Etag};
 
-use crate::engine::{Profile, Table};
+use crate::{
+    engine::{Profile, Table},
+    error::StoreError,
+};
 
 /// What the database is.
 pub const HEADER: Table = Table { id: 1, name: "header", profile: Profile::Small };
@@ -32,9 +36,12 @@ pub const CURSORS: Table = Table { id: 6, name: "cursors", profile: Profile::Sma
 /// What the services keep: tasks, connection strings, the list of databases.
 pub const RECORDS: Table = Table { id: 7, name: "records", profile: Profile::Small };
 
+/// What was overwritten and is kept until every task has sent what took its place.
+pub const HISTORY: Table = Table { id: 8, name: "history", profile: Profile::Small };
+
 /// All tables, in the order of their ids, which begin with 1.
-pub const TABLES: [Table; 7] =
-    [HEADER, CHANGES, DOCUMENTS, TOMBSTONES, CONFLICTS, CURSORS, RECORDS];
+pub const TABLES: [Table; 8] =
+    [HEADER, CHANGES, DOCUMENTS, TOMBSTONES, CONFLICTS, CURSORS, RECORDS, HISTORY];
 
 /// Key of the only row of `header`.
 pub(crate) const HEADER_KEY: &[u8] = b"h";
@@ -42,6 +49,21 @@ pub(crate) const HEADER_KEY: &[u8] = b"h";
 /// Key in `changes`.
 pub(crate) fn change(etag: Etag) -> Bytes {
     Bytes::copy_from_slice(&etag.to_be_bytes())
+}
+
+/// Key in `history`: as in `changes`.
+pub(crate) fn history(successor: Etag) -> Bytes {
+    change(successor)
+}
+
+/// The etag that a key of `changes` or `history` is.
+pub(crate) fn etag(table: Table, key: &[u8]) -> Result<Etag, StoreError> {
+    let etag = key.try_into().ok().and_then(|bytes| Etag::from_be_bytes(bytes).ok());
+    etag.ok_or_else(|| StoreError::Row {
+        table: table.name,
+        key: key.to_vec(),
+        what: "the key is not an etag".into(),
+    })
 }
 
 /// Key in `documents`, `tombstones` and `conflicts`.

@@ -21,6 +21,7 @@ pub use keys::RecordKind;
 pub use read::{Lookup, Published, Snapshot};
 pub use store::{Identity, OpenError, Store};
 pub use write::{
-    Applied, ApplyError, Begin, BeginError, Command, Expected, Incoming, IncomingItem, NewId,
-    Record, RecordError, Session, TransactError, Written,
+    Applied, ApplyError, Begin, BeginError, Command, Expected, FollowError, Forget, ForgetError,
+    Forgotten, Incoming, IncomingItem, NewId, Record, RecordError, Session, Stands, TransactError,
+    Written,
 };

@@ -41,6 +41,17 @@ impl Overlay {
         }
     }
 
+    /// The published state below, without what this group has written.
+    pub(crate) fn base(&self) -> &Arc<dyn Snapshot> {
+        &self.base
+    }
+
+    /// The rows of a table that this group has written and not removed, in no order.
+    pub(crate) fn written(&self, table: Table) -> impl Iterator<Item = (Bytes, Bytes)> + '_ {
+        let rows = self.written[place(table)].iter();
+        rows.filter_map(|(key, row)| Some((key.clone(), row.clone()?)))
+    }
+
     pub(crate) fn put(&mut self, table: Table, key: Bytes, value: Bytes) {
         self.write(table, key, Some(value));
     }

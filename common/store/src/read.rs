@@ -108,7 +108,8 @@ impl Snapshot {
         ChangeRow::decode(etag, row).map_err(|error| corrupt(keys::CHANGES, &key, error))
     }
 
-    /// The changes after `etag`, in etag order; the newest version of each document among them.
+    /// The changes after `etag`, in etag order: the newest version of each document, and older ones
+    /// that are kept as history for a task.
     pub fn changes_after(
         &self,
         etag: Etag,
@@ -116,16 +117,7 @@ impl Snapshot {
         let range = ScanRange::after(keys::change(etag));
         self.engine.scan(keys::CHANGES, range, Direction::Forward).map(|row| {
             let (key, value) = row?;
-            let etag = key
-                .as_ref()
-                .try_into()
-                .ok()
-                .and_then(|bytes| Etag::from_be_bytes(bytes).ok())
-                .ok_or_else(|| StoreError::Row {
-                    table: keys::CHANGES.name,
-                    key: key.to_vec(),
-                    what: "the key is not an etag".into(),
-                })?;
+            let etag = keys::etag(keys::CHANGES, &key)?;
             ChangeRow::decode(etag, value).map_err(|error| corrupt(keys::CHANGES, &key, error))
         })
     }

@@ -23,8 +23,9 @@ use crate::{
     read::{Published, Snapshot},
     tables::header::Header,
     write::{
-        Applied, ApplyError, Begin, BeginError, Command, Incoming, Intent, Record, RecordError,
-        Reply, Session, TransactError, Writer, Written, corrupt,
+        Applied, ApplyError, Begin, BeginError, Collector, Command, FollowError, Forget,
+        ForgetError, Forgotten, Incoming, Intent, Record, RecordError, Reply, Session, Stands,
+        TransactError, Writer, Written, corrupt,
     },
 };
 
@@ -72,12 +73,22 @@ impl Store {
         clock: Arc<dyn Clock>,
         identity: Identity,
     ) -> Result<Self, OpenError> {
+        Self::open_collecting(engine, clock, identity, Collector::default())
+    }
+
+    /// Opens the database with a collector of its own bounds.
+    pub(crate) fn open_collecting(
+        engine: impl Engine,
+        clock: Arc<dyn Clock>,
+        identity: Identity,
+        collector: Collector,
+    ) -> Result<Self, OpenError> {
         let engine: Arc<dyn Engine> = Arc::new(engine);
         let header = open_header(&*engine, &*clock, identity)?;
         let identity = Identity { database: header.database, incarnation: header.incarnation };
         let snapshot = engine.snapshot().map_err(StoreError::from)?;
         let snapshot = Snapshot::new(snapshot, header, 0);
-        let writer = Writer::new(engine, clock, snapshot.clone());
+        let writer = Writer::new(engine, clock, snapshot.clone(), collector);
         let (queue, intents) = mpsc::channel(WRITER_QUEUE_MAX);
         let (news, published) = watch::channel(writer.published());
         let (failing, failed) = watch::channel(None);
@@ -161,6 +172,25 @@ impl Store {
     /// [`RecordError`]; nothing was written, unless the database failed for good.
     pub async fn record(&self, records: Vec<Record>) -> Result<(), RecordError> {
         self.submit(|reply| Intent::Record(records, reply)).await
+    }
+
+    /// Notes where the destination of a task stands, durable at return. The task may then count on
+    /// every deletion above that and above the floor it is answered.
+    ///
+    /// # Errors
+    ///
+    /// [`FollowError`]; nothing was written, unless the database failed for good.
+    pub async fn stand(&self, task: u64, acknowledged: Etag) -> Result<Stands, FollowError> {
+        self.submit(|reply| Intent::Stand(task, acknowledged, reply)).await
+    }
+
+    /// A bounded step of forgetting deletions that nobody needs any more.
+    ///
+    /// # Errors
+    ///
+    /// [`ForgetError`]; nothing was forgotten, unless the database failed for good.
+    pub async fn forget(&self, what: Forget) -> Result<Forgotten, ForgetError> {
+        self.submit(|reply| Intent::Forget(what, reply)).await
     }
 
     async fn submit<T, E: From<StoreError>>(

@@ -124,6 +124,7 @@ impl From<Offer> for wire::Offer {
                 incarnation: Bytes::copy_from_slice(offer.incarnation.as_bytes()),
                 last_etag: offer.last_etag.get(),
                 tombstone_floor: offer.tombstone_floor.get(),
+                vector: bytes(&offer.vector),
             }),
             task: Some(wire::Task {
                 id: offer.task,
@@ -148,6 +149,7 @@ impl TryFrom<wire::Offer> for Offer {
             incarnation: incarnation("offer.source.incarnation", &source.incarnation)?,
             last_etag: etag("offer.source.last_etag", source.last_etag)?,
             tombstone_floor: etag("offer.source.tombstone_floor", source.tombstone_floor)?,
+            vector: vector("offer.source.vector", &source.vector)?,
             task: task.id,
             task_name: task.name,
             generation: task.generation,

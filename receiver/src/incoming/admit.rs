@@ -43,6 +43,7 @@ pub(crate) async fn admit(
         incarnation: offer.incarnation,
         last_etag: offer.last_etag,
         tombstone_floor: offer.tombstone_floor,
+        vector: offer.vector.clone(),
         task: offer.task,
         generation: offer.generation,
     };

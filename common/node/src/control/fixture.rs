@@ -153,6 +153,7 @@ pub(crate) async fn replicate(store: &Store, id: &str, body: Option<&str>, etag:
         incarnation,
         last_etag: etag,
         tombstone_floor: Etag::ZERO,
+        vector: ChangeVector::empty(),
         task: 1,
         generation: 1,
     };

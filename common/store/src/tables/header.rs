@@ -6,6 +6,7 @@
 use bytes::Bytes;
 use jackdaw_common::{ChangeVector, DatabaseId, Etag, IncarnationId, Timestamp};
 
+use super::followers::Followers;
 use crate::codec::{RowError, RowReader, RowWriter};
 
 /// What a database is and how far it has come.
@@ -31,6 +32,15 @@ pub struct Header {
     pub tombstones: u64,
     /// Documents in conflict.
     pub conflicts: u64,
+    /// Superseded rows that are kept for tasks which have not passed what took their place.
+    pub history_rows: u64,
+    /// About how many bytes those rows take.
+    pub history_bytes: u64,
+    /// Rows superseded at or below this etag may have been dropped though a task had not passed
+    /// them: there was too much history. Their transactions arrive without them.
+    pub folded_until: Etag,
+    /// The tasks that send this database, and how far their destinations have come.
+    pub followers: Followers,
 }
 
 impl Header {
@@ -47,6 +57,10 @@ impl Header {
             documents: 0,
             tombstones: 0,
             conflicts: 0,
+            history_rows: 0,
+            history_bytes: 0,
+            folded_until: Etag::ZERO,
+            followers: Followers::default(),
         }
     }
 
@@ -62,6 +76,10 @@ impl Header {
         row.varint(self.documents);
         row.varint(self.tombstones);
         row.varint(self.conflicts);
+        row.varint(self.history_rows);
+        row.varint(self.history_bytes);
+        row.etag(self.folded_until);
+        self.followers.write(&mut row);
         row.seal()
     }
 
@@ -78,6 +96,10 @@ impl Header {
             documents: row.varint()?,
             tombstones: row.varint()?,
             conflicts: row.varint()?,
+            history_rows: row.varint()?,
+            history_bytes: row.varint()?,
+            folded_until: row.etag()?,
+            followers: Followers::read(&mut row)?,
         };
         row.close()?;
         Ok(header)

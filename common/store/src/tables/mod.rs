@@ -2,8 +2,10 @@
 
 pub mod changes;
 pub mod cursors;
+pub mod followers;
 pub mod header;
 pub mod heads;
+pub mod history;
 
 #[cfg(test)]
 mod tests;

@@ -8,7 +8,14 @@ use jackdaw_common::{
 use proptest::prelude::*;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::{changes::ChangeRow, cursors::Cursor, header::Header, heads::Head};
+use super::{
+    changes::ChangeRow,
+    cursors::{Cursor, Owner},
+    followers::Followers,
+    header::Header,
+    heads::Head,
+    history::Superseded,
+};
 use crate::codec::{RowError, RowWriter};
 
 fn etags() -> impl Strategy<Value = Etag> {
@@ -93,13 +100,23 @@ prop_compose! {
     }
 }
 
+fn following(tasks: &[(u64, Etag)]) -> Followers {
+    let mut followers = Followers::default();
+    for (task, acknowledged) in tasks {
+        followers.begin(*task);
+        followers.advance(*task, *acknowledged);
+    }
+    followers
+}
+
 prop_compose! {
     fn headers()(
         ids in any::<[[u8; 16]; 2]>(),
         times in [timestamps(), timestamps()],
-        etags in [etags(), etags()],
+        etags in [etags(), etags(), etags()],
         vector in vectors(),
-        counts in any::<[u64; 3]>(),
+        counts in any::<[u64; 5]>(),
+        followers in prop::collection::vec((any::<u64>(), etags()), 0..5),
     ) -> Header {
         Header {
             database: DatabaseId::from_bytes(ids[0]),
@@ -112,6 +129,10 @@ prop_compose! {
             documents: counts[0],
             tombstones: counts[1],
             conflicts: counts[2],
+            history_rows: counts[3],
+            history_bytes: counts[4],
+            folded_until: etags[2],
+            followers: following(&followers),
         }
     }
 }
@@ -120,12 +141,14 @@ prop_compose! {
     fn cursors()(
         incarnation in any::<[u8; 16]>(),
         etag in etags(),
-        numbers in any::<[u64; 3]>(),
+        epoch in any::<u64>(),
+        owners in prop::collection::vec(any::<[u64; 2]>(), 0..20),
         seen in timestamps(),
     ) -> Cursor {
         let incarnation = IncarnationId::from_bytes(incarnation);
-        let [epoch, generation, task] = numbers;
-        Cursor { incarnation, etag, epoch, generation, task, seen }
+        let owner = |[task, generation]: [u64; 2]| Owner { task, generation };
+        let owners = owners.into_iter().map(owner).collect();
+        Cursor { incarnation, etag, epoch, owners, seen }
     }
 }
 
@@ -222,6 +245,7 @@ fn samples() -> Vec<(&'static str, Bytes, Read)> {
         last_etag: row.etag,
         vector: version.vector.clone(),
         documents: 1,
+        followers: following(&[(3, row.etag)]),
         ..Header::new(
             DatabaseId::from_bytes([3; 16]),
             IncarnationId::from_bytes([2; 16]),
@@ -232,10 +256,10 @@ fn samples() -> Vec<(&'static str, Bytes, Read)> {
         incarnation: IncarnationId::from_bytes([1; 16]),
         etag: row.etag,
         epoch: 4,
-        generation: 5,
-        task: 6,
+        owners: vec![Owner { task: 6, generation: 5 }],
         seen: row.stamp,
     };
+    let history = [Superseded { etag: row.etag, bytes: 400 }];
     vec![
         ("changes", row.encode(), |row| ChangeRow::decode(sample().etag, row).map(drop)),
         ("documents", head.encode(), |row| Head::decode(row).map(drop)),
@@ -244,6 +268,7 @@ fn samples() -> Vec<(&'static str, Bytes, Read)> {
         }),
         ("header", header.encode(), |row| Header::decode(row).map(drop)),
         ("cursors", cursor.encode(), |row| Cursor::decode(row).map(drop)),
+        ("history", Superseded::encode_all(&history), |row| Superseded::decode_all(row).map(drop)),
     ]
 }
 

@@ -110,8 +110,8 @@ pub(crate) fn apply(
     now: Timestamp,
 ) -> Result<Applied, ApplyError> {
     let known = load(work, batch.source)?;
-    let Some(mut cursor) = known.filter(|cursor| cursor.epoch == batch.epoch) else {
-        let current = known.map_or(0, |cursor| cursor.epoch);
+    let current = known.as_ref().map_or(0, |cursor| cursor.epoch);
+    let Some(mut cursor) = known.filter(|_| current == batch.epoch) else {
         return Err(ApplyError::Fenced { epoch: batch.epoch, current });
     };
     if batch.after > cursor.etag {

@@ -6,6 +6,9 @@
 //! a simulation on its own time. Etags and change vectors are minted here and nowhere else
 //! (invariant I3).
 
+mod collect;
+mod followers;
+mod forget;
 mod incoming;
 mod local;
 mod records;
@@ -16,9 +19,11 @@ mod work;
 
 use std::sync::Arc;
 
-use jackdaw_common::clock::Clock;
+use jackdaw_common::{Etag, clock::Clock};
 use tokio::sync::oneshot;
 
+pub use followers::{FollowError, Stands};
+pub use forget::{Forget, ForgetError, Forgotten};
 pub use incoming::{Applied, ApplyError, Incoming, IncomingItem};
 pub use local::{Command, Expected, NewId, TransactError, Written};
 pub use records::{Record, RecordError};
@@ -32,6 +37,7 @@ use crate::{
     read::{Published, Snapshot},
     tables::header::Header,
 };
+pub(crate) use collect::Collector;
 use work::Work;
 pub(crate) use work::corrupt;
 
@@ -48,6 +54,10 @@ pub(crate) enum Intent {
     Apply(Incoming, Reply<Applied, ApplyError>),
     /// Records of the services.
     Record(Vec<Record>, Reply<(), RecordError>),
+    /// How far the destination of a task is.
+    Stand(u64, Etag, Reply<Stands, FollowError>),
+    /// Deletions that nobody needs any more are forgotten.
+    Forget(Forget, Reply<Forgotten, ForgetError>),
 }
 
 impl Intent {
@@ -56,7 +66,7 @@ impl Intent {
         match self {
             Self::Transact(commands, _) => commands.iter().map(Command::bytes).sum(),
             Self::Apply(incoming, _) => incoming.bytes(),
-            Self::Begin(..) | Self::Record(..) => 0,
+            Self::Begin(..) | Self::Record(..) | Self::Stand(..) | Self::Forget(..) => 0,
         }
     }
 }
@@ -69,11 +79,24 @@ pub(crate) struct Writer {
     engine: Arc<dyn Engine>,
     clock: Arc<dyn Clock>,
     published: Snapshot,
+    collector: Collector,
+    /// Whether the last commit was refused: nothing is tried again by itself.
+    refused: bool,
 }
 
 impl Writer {
-    pub(crate) fn new(engine: Arc<dyn Engine>, clock: Arc<dyn Clock>, published: Snapshot) -> Self {
-        Self { engine, clock, published }
+    pub(crate) fn new(
+        engine: Arc<dyn Engine>,
+        clock: Arc<dyn Clock>,
+        published: Snapshot,
+        collector: Collector,
+    ) -> Self {
+        Self { engine, clock, published, collector, refused: false }
+    }
+
+    /// Whether it has something to do though nothing is asked of it: an empty group does a step.
+    pub(crate) fn has_work(&self) -> bool {
+        !self.refused && self.collector.wants(self.published.header())
     }
 
     /// Carries out one group: all of it is durable, and `publish` has been called with the view of
@@ -93,20 +116,25 @@ impl Writer {
         for intent in intents {
             answers.push(self.decide(&mut overlay, &mut header, intent));
         }
+        let published = self.published.header().last_etag;
+        let collector = self.collector.step(published, &mut overlay, &mut header);
         let nothing = overlay.is_empty() && header == *self.published.header();
         let failure = if nothing {
             // All were refused or had nothing to do: that is durable as it is.
+            self.collector = collector;
             None
         } else {
             match self.commit(overlay, &header) {
                 Ok(snapshot) => {
                     publish(&snapshot);
                     self.published = snapshot;
+                    self.collector = collector;
                     None
                 }
                 Err(failure) => Some(failure),
             }
         };
+        self.refused = failure.is_some();
         for answer in answers {
             answer(failure.as_ref());
         }
@@ -127,6 +155,12 @@ impl Writer {
             }
             Intent::Record(list, reply) => {
                 run(overlay, header, reply, |work| records::write(work, list))
+            }
+            Intent::Stand(task, etag, reply) => {
+                run(overlay, header, reply, |work| Ok(followers::stand(work, task, etag)))
+            }
+            Intent::Forget(what, reply) => {
+                run(overlay, header, reply, |work| forget::step(work, what))
             }
         }
     }

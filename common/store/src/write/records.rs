@@ -43,7 +43,19 @@ pub(crate) fn write(work: &mut Work<'_>, list: Vec<Record>) -> Result<(), Record
         if work.small(keys::RECORDS, &key)? != record.expected {
             return Err(RecordError::Changed { index });
         }
+        follow(work, &record);
         work.set_small(keys::RECORDS, key, record.value);
     }
     Ok(())
+}
+
+/// A replication task follows its database from the transaction that creates it to the one that
+/// deletes it: nobody can forget to say so. Its key is its id.
+fn follow(work: &mut Work<'_>, record: &Record) {
+    let RecordKind::ExternalReplication = record.kind else { return };
+    let Ok(task) = record.key.as_ref().try_into().map(u64::from_be_bytes) else { return };
+    match record.value {
+        Some(_) => work.header.followers.begin(task),
+        None => work.header.followers.end(task),
+    }
 }

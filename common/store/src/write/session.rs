@@ -3,14 +3,24 @@
 //! The new epoch is written in the transaction that reads the cursor; every apply checks it. That
 //! is the fence (protocol, "Handshake rules").
 
-use jackdaw_common::{ChangeVector, DatabaseId, Etag, IncarnationId, Timestamp};
+use jackdaw_common::{
+    ChangeVector, DatabaseId, Etag, IncarnationId, Timestamp, limits::NEW_COPY_ROWS_MAX,
+};
 use thiserror::Error;
 
 use super::work::{Work, corrupt};
-use crate::{error::StoreError, keys, tables::cursors::Cursor};
+use crate::{
+    engine::{Direction, ScanRange},
+    error::StoreError,
+    keys,
+    tables::{
+        cursors::{Cursor, Owner},
+        heads::Head,
+    },
+};
 
 /// What a source says of itself when it calls.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Begin {
     /// The source database.
     pub source: DatabaseId,
@@ -20,6 +30,8 @@ pub struct Begin {
     pub last_etag: Etag,
     /// Deletions at or below this etag it no longer remembers.
     pub tombstone_floor: Etag,
+    /// Everything it holds.
+    pub vector: ChangeVector,
     /// The task that the session serves.
     pub task: u64,
     /// The generation of the task's owner.
@@ -98,35 +110,71 @@ pub(crate) fn begin(
         return Err(BeginError::SelfReplication(begin.source));
     }
     let known = load(work, begin.source)?;
-    if let Some(cursor) = known {
-        if cursor.incarnation != begin.incarnation {
-            let (offered, known) = (begin.incarnation, cursor.incarnation);
-            return Err(BeginError::IncarnationChanged { offered, known });
-        }
-        if cursor.etag > begin.last_etag {
-            let (last, cursor) = (begin.last_etag, cursor.etag);
-            return Err(BeginError::SourceForked { last, cursor });
-        }
-        if begin.task == cursor.task && begin.generation < cursor.generation {
-            let (offered, highest) = (begin.generation, cursor.generation);
-            return Err(BeginError::Fenced { offered, highest });
-        }
+    if let Some(cursor) = &known {
+        lineage(&begin, cursor)?;
     }
-    let etag = known.map_or(Etag::ZERO, |cursor| cursor.etag);
-    // A destination that never received from this source cannot hold what it deleted, though a
-    // session that brought nothing may have begun before.
-    if !etag.is_zero() && etag < begin.tombstone_floor {
-        let (floor, cursor) = (begin.tombstone_floor, etag);
+    let mut cursor = known.unwrap_or_else(|| Cursor {
+        incarnation: begin.incarnation,
+        etag: Etag::ZERO,
+        epoch: 0,
+        owners: Vec::new(),
+        seen: now,
+    });
+    let highest = cursor.generation(begin.task);
+    if begin.generation < highest {
+        return Err(BeginError::Fenced { offered: begin.generation, highest });
+    }
+    if cursor.etag < begin.tombstone_floor && !is_new_copy(work, &cursor, &begin.vector)? {
+        let (floor, cursor) = (begin.tombstone_floor, cursor.etag);
         return Err(BeginError::FullReconcileRequired { floor, cursor });
     }
-    let cursor = Cursor {
-        incarnation: begin.incarnation,
-        etag,
-        epoch: known.map_or(0, |cursor| cursor.epoch) + 1,
-        generation: begin.generation,
-        task: begin.task,
-        seen: now,
-    };
+    cursor.epoch += 1;
+    cursor.seen = now;
+    cursor.accept(Owner { task: begin.task, generation: begin.generation });
     work.set_small(keys::CURSORS, keys::cursor(begin.source), Some(cursor.encode()));
-    Ok(Session { epoch: cursor.epoch, cursor: etag, vector: work.header.vector.clone() })
+    let vector = work.header.vector.clone();
+    Ok(Session { epoch: cursor.epoch, cursor: cursor.etag, vector })
+}
+
+/// The source is the one that was received from, and not behind what was received.
+fn lineage(begin: &Begin, cursor: &Cursor) -> Result<(), BeginError> {
+    if cursor.incarnation != begin.incarnation {
+        let (offered, known) = (begin.incarnation, cursor.incarnation);
+        return Err(BeginError::IncarnationChanged { offered, known });
+    }
+    if cursor.etag > begin.last_etag {
+        let (last, cursor) = (begin.last_etag, cursor.etag);
+        return Err(BeginError::SourceForked { last, cursor });
+    }
+    Ok(())
+}
+
+/// Whether nothing is held here that the source has seen: what it has forgotten to be deleted
+/// cannot be here then (protocol, "Handshake rules", 9).
+fn is_new_copy(
+    work: &Work<'_>,
+    cursor: &Cursor,
+    source: &ChangeVector,
+) -> Result<bool, StoreError> {
+    if !cursor.etag.is_zero() || work.header.documents > NEW_COPY_ROWS_MAX as u64 {
+        return Ok(false);
+    }
+    let base = work.overlay.base();
+    for table in [keys::DOCUMENTS, keys::CONFLICTS] {
+        // A row that this group replaces counts too: a copy that is new has none.
+        let written = work.overlay.written(table).map(Ok);
+        for entry in base.scan(table, ScanRange::all(), Direction::Forward).chain(written) {
+            let (key, row) = entry?;
+            let heads = if table == keys::CONFLICTS {
+                Head::decode_all(row)
+            } else {
+                Head::decode(row).map(|head| vec![head])
+            };
+            let heads = heads.map_err(|error| corrupt(table, &key, error))?;
+            if heads.iter().any(|head| source.covers(head.vector())) {
+                return Ok(false);
+            }
+        }
+    }
+    Ok(true)
 }

@@ -13,8 +13,11 @@ use crate::{
     error::StoreError,
     keys,
     overlay::Overlay,
-    tables::{changes::ChangeRow, header::Header, heads::Head},
+    tables::{changes::ChangeRow, header::Header, heads::Head, history::Superseded},
 };
+
+/// What a row takes beside its body, about.
+const SUPERSEDED_BYTES: u64 = 256;
 
 /// What the database has of one document.
 #[derive(Clone, Debug, Default)]
@@ -42,7 +45,7 @@ impl Present {
 
 /// One intent under way.
 pub(crate) struct Work<'w> {
-    overlay: &'w mut Overlay,
+    pub(super) overlay: &'w mut Overlay,
     pub(crate) header: Header,
     stamp: Option<Timestamp>,
     first: Etag,
@@ -119,7 +122,8 @@ impl<'w> Work<'w> {
         minted: Option<Entry>,
     ) -> Result<Head, StoreError> {
         let previous = present.heads.first().map_or(Etag::ZERO, |head| head.etag);
-        self.remove(present);
+        self.supersede(present.heads.iter())?;
+        self.remove_heads(present);
         let head = self.row(version, hash, minted, previous, false)?;
         let table = if head.seen.tombstone { keys::TOMBSTONES } else { keys::DOCUMENTS };
         self.count(table, true);
@@ -140,14 +144,10 @@ impl<'w> Work<'w> {
             .first()
             .and_then(|index| present.heads.get(*index))
             .map_or(Etag::ZERO, |head| head.etag);
-        let mut heads = Vec::with_capacity(present.heads.len() + 1);
-        for (index, head) in present.heads.iter().enumerate() {
-            if superseded.contains(&index) {
-                self.remove_row(head.etag);
-            } else {
-                heads.push(head.clone());
-            }
-        }
+        self.supersede(superseded.iter().filter_map(|index| present.heads.get(*index)))?;
+        let kept = present.heads.iter().enumerate();
+        let kept = kept.filter(|(index, _)| !superseded.contains(index));
+        let mut heads: Vec<_> = kept.map(|(_, head)| head.clone()).collect();
         self.remove_heads(present);
         let head = self.row(version, hash, minted, previous, true)?;
         let key = keys::document(&head.id);
@@ -182,12 +182,13 @@ impl<'w> Work<'w> {
         self.replace(present, kept, hash, None).map(drop)
     }
 
-    /// Forgets all versions of a document.
-    fn remove(&mut self, present: &Present) {
-        for head in &present.heads {
-            self.remove_row(head.etag);
-        }
-        self.remove_heads(present);
+    /// Forgets the deletion at `etag`, the only thing there is of its document.
+    pub(crate) fn forget(&mut self, document: Bytes, etag: Etag) {
+        self.overlay.delete(keys::TOMBSTONES, document);
+        self.overlay.delete(keys::CHANGES, keys::change(etag));
+        self.count(keys::TOMBSTONES, false);
+        let floor = &mut self.header.tombstone_floor;
+        *floor = etag.max(*floor);
     }
 
     fn remove_heads(&mut self, present: &Present) {
@@ -197,12 +198,38 @@ impl<'w> Work<'w> {
         }
     }
 
-    /// Removes a row of `changes`, also one that this very transaction wrote.
-    fn remove_row(&mut self, etag: Etag) {
+    /// The rows of `heads` give way to the row that is written next. They stay as history while a
+    /// task follows the database, so that transactions are sent whole (invariant I8).
+    fn supersede<'h>(&mut self, heads: impl Iterator<Item = &'h Head>) -> Result<(), StoreError> {
+        let mut history = Vec::new();
+        for head in heads {
+            if self.take_own(head.etag) {
+                // Nobody has seen it, and nobody will.
+            } else if self.header.followers.is_empty() {
+                self.overlay.delete(keys::CHANGES, keys::change(head.etag));
+            } else {
+                let bytes = head.size + SUPERSEDED_BYTES;
+                history.push(Superseded { etag: head.etag, bytes });
+            }
+        }
+        if !history.is_empty() {
+            self.header.history_rows += history.len() as u64;
+            self.header.history_bytes += history.iter().map(|row| row.bytes).sum::<u64>();
+            let key = keys::history(self.next_etag()?);
+            self.overlay.put(keys::HISTORY, key, Superseded::encode_all(&history));
+        }
+        Ok(())
+    }
+
+    /// Takes back a row that this very transaction wrote; false for any other row.
+    fn take_own(&mut self, etag: Etag) -> bool {
         let own = etag.get().checked_sub(self.first.get()).and_then(|at| usize::try_from(at).ok());
         match own.filter(|_| !self.rows.is_empty()).and_then(|at| self.rows.get_mut(at)) {
-            Some(row) => *row = None,
-            None => self.overlay.delete(keys::CHANGES, keys::change(etag)),
+            Some(row) => {
+                *row = None;
+                true
+            }
+            None => false,
         }
     }
 

@@ -81,6 +81,7 @@ fn an_offer_comes_back() {
         incarnation: IncarnationId::from_bytes([2; 16]),
         last_etag: Etag::new(9).unwrap(),
         tombstone_floor: Etag::new(3).unwrap(),
+        vector: item("", false, true).version.vector,
         task: 4,
         task_name: "copy".into(),
         generation: 5,

@@ -14,7 +14,7 @@ use crate::{
     Store, TransactError, Written,
     engine::{Direction, Engine as _, Memory, ScanRange},
     keys::TABLES,
-    write::{Intent, Writer},
+    write::{Collector, Intent, Writer},
 };
 
 /// A store whose commits can be held, with one commit held already, so that whatever is asked of
@@ -235,7 +235,8 @@ mod any_grouping {
             let (memory, clock) = (Memory::new(&TABLES), TestClock::at(0));
             let new = Store::open(memory.clone(), clock.clone(), identity(1)).unwrap();
             let snapshot = new.snapshot();
-            Self { writer: Writer::new(Arc::new(memory.clone()), clock, snapshot), memory }
+            let engine = Arc::new(memory.clone());
+            Self { writer: Writer::new(engine, clock, snapshot, Collector::default()), memory }
         }
 
         /// Answers what was answered, as text.

@@ -1,9 +1,9 @@
 //! How a source's session begins, and that an older one writes no more.
 
-use jackdaw_common::{DatabaseId, Etag, IncarnationId, Timestamp};
+use jackdaw_common::{ChangeVector, DatabaseId, Etag, IncarnationId, Timestamp};
 
 use super::harness::*;
-use crate::{ApplyError, Begin, BeginError, Session, Store};
+use crate::{ApplyError, Begin, BeginError, Session, Store, tables::cursors::Owner};
 
 /// Brings the cursor of source 2 to an etag, in a session of its own.
 async fn received(store: &Store, last: u64) {
@@ -22,7 +22,7 @@ fn a_first_session_begins_at_the_beginning() {
         assert_eq!(begun, expected);
         let cursor = store.snapshot().cursor(source(2)).unwrap().unwrap();
         assert_eq!((cursor.incarnation, cursor.etag), (identity(2).incarnation, Etag::ZERO));
-        assert_eq!((cursor.epoch, cursor.generation, cursor.task), (1, 1, 1));
+        assert_eq!((cursor.epoch, cursor.owners), (1, vec![Owner { task: 1, generation: 1 }]));
         assert_eq!(cursor.seen, Timestamp::from_micros(123));
         assert_eq!(store.snapshot().cursor(source(3)).unwrap(), None);
         // A session is no change.
@@ -131,6 +131,7 @@ async fn the_rules_are_tried_in_their_order() {
         incarnation: IncarnationId::from_bytes([7; 16]),
         last_etag: etag(1),
         tombstone_floor: etag(9),
+        vector: ChangeVector::empty(),
         task: 1,
         generation: 1,
     };
@@ -142,15 +143,15 @@ async fn the_rules_are_tried_in_their_order() {
         BeginError::FullReconcileRequired { .. } => "reconcile",
         BeginError::Store(error) => panic!("{error}"),
     };
-    assert_eq!(refused(store.begin(all_wrong).await), "self");
+    assert_eq!(refused(store.begin(all_wrong.clone()).await), "self");
     let wrong = Begin { source: source(2), ..all_wrong };
-    assert_eq!(refused(store.begin(wrong).await), "incarnation");
+    assert_eq!(refused(store.begin(wrong.clone()).await), "incarnation");
     let wrong = Begin { incarnation: identity(2).incarnation, ..wrong };
-    assert_eq!(refused(store.begin(wrong).await), "forked");
+    assert_eq!(refused(store.begin(wrong.clone()).await), "forked");
     let wrong = Begin { last_etag: etag(9), ..wrong };
-    assert_eq!(refused(store.begin(wrong).await), "fenced");
+    assert_eq!(refused(store.begin(wrong.clone()).await), "fenced");
     let wrong = Begin { generation: 7, ..wrong };
-    assert_eq!(refused(store.begin(wrong).await), "reconcile");
+    assert_eq!(refused(store.begin(wrong.clone()).await), "reconcile");
     // None of them began a session: the one there is goes on.
     store.apply(progress(2, 1, 6, &vector(&[(2, 6)]))).await.unwrap();
     let right = Begin { tombstone_floor: etag(6), ..wrong };

@@ -9,7 +9,7 @@ use crate::{
     Snapshot,
     engine::{Direction, ScanRange, Table},
     keys,
-    tables::{changes::ChangeRow, heads::Head},
+    tables::{changes::ChangeRow, heads::Head, history::Superseded},
 };
 
 /// Panics with what does not fit together.
@@ -35,7 +35,10 @@ pub(crate) fn audit(snapshot: &Snapshot) {
             assert!(etags.insert(head.etag, head).is_none(), "etag {} twice", head.etag);
         }
     }
-    let rows: Vec<_> = snapshot.changes_after(Etag::ZERO).map(Result::unwrap).collect();
+    let mut rows: Vec<_> = snapshot.changes_after(Etag::ZERO).map(Result::unwrap).collect();
+    transactions(&rows);
+    let superseded = history(snapshot, &rows);
+    rows.retain(|row| !superseded.contains(&row.etag));
     let of_rows: Vec<_> = rows.iter().map(|row| row.etag).collect();
     let of_heads: Vec<_> = etags.keys().copied().collect();
     assert_eq!(of_rows, of_heads, "rows of changes, and what leads to them");
@@ -45,10 +48,34 @@ pub(crate) fn audit(snapshot: &Snapshot) {
         let own = row.version.vector.etag_of(header.incarnation);
         assert!(own <= header.last_etag, "an own entry of {own} was not given out");
     }
-    transactions(&rows);
     let newest = rows.iter().map(|row| row.stamp).max();
     assert!(newest.is_none_or(|stamp| stamp <= header.last_stamp), "a stamp after the last");
     assert!(header.vector.etag_of(header.incarnation) <= header.last_etag);
+}
+
+/// The superseded rows that are kept: each is there, once, under a later row of its document that
+/// is there too.
+fn history(snapshot: &Snapshot, rows: &[ChangeRow]) -> BTreeSet<Etag> {
+    let header = snapshot.header();
+    let engine = snapshot.engine();
+    let ids: BTreeMap<_, _> = rows.iter().map(|row| (row.etag, row.version.id.key())).collect();
+    let (mut superseded, mut bytes) = (BTreeSet::new(), 0);
+    for entry in engine.scan(keys::HISTORY, ScanRange::all(), Direction::Forward) {
+        let (key, value) = entry.unwrap();
+        let successor = keys::etag(keys::HISTORY, &key).unwrap();
+        for row in Superseded::decode_all(value).unwrap() {
+            assert!(row.etag < successor, "{} superseded by {successor}", row.etag);
+            let id = ids.get(&row.etag).unwrap_or_else(|| panic!("{} is gone", row.etag));
+            if let Some(of_successor) = ids.get(&successor) {
+                assert_eq!(of_successor, id, "{successor} is of another document");
+            }
+            assert!(superseded.insert(row.etag), "{} superseded twice", row.etag);
+            bytes += row.bytes;
+        }
+    }
+    assert_eq!(header.history_rows, superseded.len() as u64, "count of history");
+    assert_eq!(header.history_bytes, bytes, "bytes of history");
+    superseded
 }
 
 type Place = (Bytes, Vec<Head>);

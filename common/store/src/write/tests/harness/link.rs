@@ -49,6 +49,7 @@ impl Link {
             incarnation: source.incarnation(),
             last_etag: header.last_etag,
             tombstone_floor: header.tombstone_floor,
+            vector: header.vector.clone(),
             task: 1,
             generation: 1,
         };

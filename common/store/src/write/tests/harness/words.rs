@@ -8,8 +8,8 @@ use jackdaw_common::{
 
 use super::identity;
 use crate::{
-    Applied, Begin, Command, Expected, Incoming, IncomingItem, Lookup, NewId, Session, Store,
-    TransactError, Written, tables::changes::ChangeRow,
+    Applied, Begin, Command, Expected, Incoming, IncomingItem, Lookup, NewId, Record, RecordKind,
+    Session, Store, TransactError, Written, tables::changes::ChangeRow,
 };
 
 pub(crate) fn id(text: &str) -> DocumentId {
@@ -123,6 +123,18 @@ pub(crate) fn mark(first: u64, rows: u32) -> TransactionMark {
     TransactionMark { first: etag(first), rows }
 }
 
+/// Creates or deletes a replication task of the database: it follows from then on.
+pub(crate) async fn task(store: &Store, task: u64, there: bool) {
+    let value = |there: bool| there.then(|| Bytes::from_static(b"a task"));
+    let record = Record {
+        kind: RecordKind::ExternalReplication,
+        key: Bytes::copy_from_slice(&task.to_be_bytes()),
+        expected: value(!there),
+        value: value(there),
+    };
+    store.record(vec![record]).await.unwrap();
+}
+
 /// What test database `n` says when it calls: an ordinary source.
 pub(crate) fn calling(n: u8) -> Begin {
     Begin {
@@ -130,6 +142,7 @@ pub(crate) fn calling(n: u8) -> Begin {
         incarnation: identity(n).incarnation,
         last_etag: etag(1_000_000),
         tombstone_floor: Etag::ZERO,
+        vector: vector(&[(n, 1_000_000)]),
         task: 1,
         generation: 1,
     }

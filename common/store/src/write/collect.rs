@@ -1,0 +1,112 @@
+//! The collector: what was overwritten goes once every task has passed what took its place.
+//!
+//! It goes along with whatever is committed, in bounded steps; the driver gives it commits of its
+//! own while there is more to do. Beyond `HISTORY_BYTES_MAX` the oldest history goes though a task
+//! still needs it: its transactions then arrive without it, and the header says up to where
+//! (storage, "History").
+
+use bytes::Bytes;
+use jackdaw_common::{
+    Etag,
+    limits::{COLLECT_ROWS_MAX, HISTORY_BYTES_MAX},
+};
+
+use super::work::corrupt;
+use crate::{
+    engine::{Direction, EngineError, ScanRange},
+    error::StoreError,
+    keys,
+    overlay::Overlay,
+    tables::{header::Header, history::Superseded},
+};
+
+/// Where the collector stands. Only in memory: after a restart it looks from the beginning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Collector {
+    /// Nothing is left at or below.
+    clean: Etag,
+    /// History that does not read back: it stays, and nothing is collected any more.
+    stuck: bool,
+    bytes_max: u64,
+}
+
+impl Default for Collector {
+    fn default() -> Self {
+        Self { clean: Etag::ZERO, stuck: false, bytes_max: HISTORY_BYTES_MAX }
+    }
+}
+
+impl Collector {
+    /// One that keeps at most so many bytes.
+    #[cfg(test)]
+    pub(crate) fn keeping(bytes_max: u64) -> Self {
+        Self { bytes_max, ..Self::default() }
+    }
+
+    /// Whether there is something to collect.
+    pub(crate) fn wants(&self, header: &Header) -> bool {
+        let passed = header.followers.passed() > self.clean;
+        !self.stuck && header.history_rows > 0 && (passed || header.history_bytes > self.bytes_max)
+    }
+
+    /// Collects a step of what was published, up to etag `published`, into `overlay`; answers where
+    /// the collector stands once that is committed.
+    pub(crate) fn step(&self, published: Etag, overlay: &mut Overlay, header: &mut Header) -> Self {
+        if !self.wants(header) {
+            return *self;
+        }
+        let mut after = header.clone();
+        match self.collect(published, overlay, &mut after) {
+            Ok(clean) => {
+                overlay.keep();
+                *header = after;
+                Self { clean, ..*self }
+            }
+            Err(error) => {
+                tracing::error!(%error, "history is not collected any more");
+                overlay.take_back();
+                Self { stuck: true, ..*self }
+            }
+        }
+    }
+
+    fn collect(
+        &self,
+        published: Etag,
+        overlay: &mut Overlay,
+        header: &mut Header,
+    ) -> Result<Etag, StoreError> {
+        let passed = header.followers.passed();
+        let base = overlay.base().clone();
+        let range = ScanRange::after(keys::history(self.clean));
+        let (mut clean, mut rows) = (self.clean, 0);
+        for entry in base.scan(keys::HISTORY, range, Direction::Forward) {
+            let (successor, superseded) = read(entry)?;
+            let needed = successor > passed;
+            if rows >= COLLECT_ROWS_MAX || (needed && header.history_bytes <= self.bytes_max) {
+                return Ok(clean);
+            }
+            if needed {
+                header.folded_until = successor;
+            }
+            for row in &superseded {
+                overlay.delete(keys::CHANGES, keys::change(row.etag));
+                header.history_bytes = header.history_bytes.saturating_sub(row.bytes);
+            }
+            rows += superseded.len();
+            header.history_rows = header.history_rows.saturating_sub(superseded.len() as u64);
+            overlay.delete(keys::HISTORY, keys::history(successor));
+            clean = successor;
+        }
+        // All that was published is collected; what this group adds has greater etags.
+        Ok(clean.max(passed.min(published)))
+    }
+}
+
+fn read(entry: Result<(Bytes, Bytes), EngineError>) -> Result<(Etag, Vec<Superseded>), StoreError> {
+    let (key, row) = entry?;
+    let successor = keys::etag(keys::HISTORY, &key)?;
+    let superseded =
+        Superseded::decode_all(row).map_err(|error| corrupt(keys::HISTORY, &key, error))?;
+    Ok((successor, superseded))
+}
