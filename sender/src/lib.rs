@@ -6,6 +6,8 @@
 mod control;
 pub mod definition;
 mod outgoing;
+mod ownership;
+mod position;
 pub mod progress;
 mod runner;
 mod supervisor;

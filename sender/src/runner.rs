@@ -3,19 +3,21 @@
 use std::{sync::Arc, time::Duration};
 
 use jackdaw_common::{
-    Timestamp,
+    Etag, Timestamp,
     clock::Clock,
     frame::{Offer, PROTOCOL},
     limits::BACKOFF_MILLIS_MAX,
     retry::backoff_millis,
 };
 use jackdaw_node::{channel::ReceiverUrl, entropy, shutdown::Shutdown, tls::ClientTls};
-use jackdaw_store::{Record, RecordError, RecordKind, Store};
+use jackdaw_store::Store;
 use tracing::Instrument as _;
 
 use crate::{
     definition::{ConnectionString, TaskDefinition},
     outgoing::{Call, Connected, Retry, Session, SessionError},
+    ownership::Ownership,
+    position::Position,
     progress::{Board, LastError, Phase, TaskKey},
 };
 
@@ -61,16 +63,39 @@ impl Runner {
     }
 
     async fn live(&mut self) {
-        let Some(generation) = self.take_over().await else { return };
+        // What it was when this process began; sessions know better.
+        let snapshot = self.store.snapshot();
+        let acknowledged = snapshot.header().followers.acknowledged(self.key.task);
+        self.board.update(self.key, |status| {
+            status.last_acknowledged = acknowledged.unwrap_or_default();
+        });
+        drop(snapshot);
+        let mut ownership = Ownership::new(self.store.clone(), self.key.task);
         let mut failures = 0;
         let mut attempt = 0;
+        // Told that its generation is too low, a task asks again at once, but once only.
+        let mut fenced = false;
         loop {
-            let outcome = self.session(generation, attempt).await;
+            let outcome = match ownership.generation().await {
+                Ok(None) => return,
+                Ok(Some(generation)) => self.session(generation, attempt).await,
+                Err(error) => Outcome::Failed { accepted: false, error: error.into() },
+            };
             self.board.update(self.key, |status| status.actual_url = None);
             let (accepted, error) = match outcome {
                 Outcome::Stopped => return,
                 Outcome::Failed { accepted, error } => (accepted, error),
             };
+            let highest = error.fenced_by();
+            if let Some(highest) = highest {
+                tracing::warn!(highest, "the destination knows of a later owner of this task");
+                ownership.fenced_by(highest);
+                if !fenced {
+                    fenced = true;
+                    continue;
+                }
+            }
+            fenced = highest.is_some();
             failures = if accepted { 0 } else { failures + 1 };
             attempt += 1;
             if self.wait(&error, failures).await {
@@ -129,6 +154,10 @@ impl Runner {
             Err(error) => return Outcome::Failed { accepted: false, error },
         };
         let cursor = connected.accept.cursor;
+        let mut position = match self.position(connected.floor, cursor).await {
+            Ok(position) => position,
+            Err(error) => return Outcome::Failed { accepted: false, error },
+        };
         tracing::info!(%url, cursor = cursor.get(), "session accepted");
         self.board.update(self.key, |status| {
             status.phase = Phase::CatchingUp;
@@ -146,9 +175,17 @@ impl Runner {
             connected.accept,
         );
         let outcome = match session {
-            Ok(session) => session.run(connected.inbound, connected.outbound, stop).await,
+            Ok(session) => {
+                let session = session.run(connected.inbound, connected.outbound, stop);
+                tokio::select! {
+                    biased;
+                    outcome = session => outcome,
+                    () = position.keep() => Ok(()),
+                }
+            }
             Err(error) => Err(error),
         };
+        position.write().await;
         match outcome {
             Ok(()) => Outcome::Stopped,
             Err(error) => {
@@ -157,6 +194,17 @@ impl Runner {
                 Outcome::Failed { accepted, error }
             }
         }
+    }
+
+    /// Writes down where the destination stands before anything is sent: from then on nothing
+    /// behind that is forgotten. What was forgotten since the offer said otherwise would be missed.
+    async fn position(&self, offered: Etag, cursor: Etag) -> Result<Position, SessionError> {
+        let (store, key) = (self.store.clone(), self.key);
+        let floor = store.stand(key.task, cursor).await?.tombstone_floor;
+        if floor > offered && cursor < floor {
+            return Err(SessionError::FloorRose { floor });
+        }
+        Ok(Position::new(store, self.board.clone(), key, cursor))
     }
 
     async fn call(
@@ -189,32 +237,6 @@ impl Runner {
         };
         let connected = Call { url: &url, tls: &self.tls, offer }.connect().await?;
         Ok((url, connected))
-    }
-
-    /// Mints the generation of this process's ownership: one above whatever was before.
-    async fn take_over(&mut self) -> Option<u64> {
-        let key = self.key.task.to_be_bytes().to_vec();
-        loop {
-            let snapshot = self.store.snapshot();
-            let before = snapshot.record(RecordKind::ExternalReplication, &key).ok()??;
-            let mut definition: TaskDefinition = serde_json::from_slice(&before).ok()?;
-            definition.generation += 1;
-            let after = serde_json::to_vec(&definition).ok()?;
-            let record = Record {
-                kind: RecordKind::ExternalReplication,
-                key: key.clone().into(),
-                expected: Some(before),
-                value: Some(after.into()),
-            };
-            match self.store.record(vec![record]).await {
-                Ok(()) => return Some(definition.generation),
-                Err(RecordError::Changed { .. }) => {}
-                Err(RecordError::Store(error)) => {
-                    tracing::error!(%error, "cannot take the task over");
-                    return None;
-                }
-            }
-        }
     }
 }
 

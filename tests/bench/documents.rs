@@ -1,8 +1,10 @@
 //! Documents of about 1.2 KiB, the same for the same number on every machine.
 
+use jackdaw_tests::random::Random;
+
 /// Document `n`: its id and its JSON.
 pub(crate) fn document(n: u64) -> (String, String) {
-    let mut random = Random(n.wrapping_add(0x9e37_79b9_7f4a_7c15));
+    let mut random = Random::new(n.wrapping_add(0x9e37_79b9_7f4a_7c15));
     let mut body = format!(
         r#"{{"Name":"Customer {n}","Active":{},"Balance":{}.{:02},"Tags":["#,
         random.next().is_multiple_of(2),
@@ -34,18 +36,5 @@ fn words(text: &mut String, random: &mut Random, count: usize) {
             let letter = u8::try_from(letters % 26).unwrap_or(0);
             text.push(char::from(b'a' + letter));
         }
-    }
-}
-
-/// splitmix64.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
     }
 }

@@ -4,5 +4,6 @@ mod access;
 mod conflicts;
 mod copy;
 mod crash;
+mod kills;
 mod quickstart;
 mod setup;

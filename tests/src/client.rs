@@ -8,9 +8,9 @@ use jackdaw_node::{channel, tls::ClientTls};
 use jackdaw_proto::{
     control::{
         ConnectionString, CreateConnectionStringRequest, CreateDatabaseRequest,
-        CreateExternalReplicationRequest, Database, ExternalReplication, GetDatabaseRequest,
-        GetExternalReplicationRequest, connection_strings_client::ConnectionStringsClient,
-        databases_client::DatabasesClient,
+        CreateExternalReplicationRequest, Database, DeleteExternalReplicationRequest,
+        ExternalReplication, GetDatabaseRequest, GetExternalReplicationRequest,
+        connection_strings_client::ConnectionStringsClient, databases_client::DatabasesClient,
         external_replications_client::ExternalReplicationsClient,
     },
     documents::{
@@ -95,10 +95,36 @@ impl Client {
         destination: &str,
         urls: &[String],
     ) -> Result<ExternalReplication> {
+        self.replicate_as("there", database, destination, urls).await
+    }
+
+    /// Deletes a task.
+    ///
+    /// # Errors
+    ///
+    /// The service's.
+    pub async fn delete_task(&self, name: &str) -> Result<()> {
+        let request = DeleteExternalReplicationRequest { name: name.into() };
+        self.tasks().delete_external_replication(request).await?;
+        Ok(())
+    }
+
+    /// Creates a connection string of this name and a task that uses it; answers the task.
+    ///
+    /// # Errors
+    ///
+    /// The service's.
+    pub async fn replicate_as(
+        &self,
+        name: &str,
+        database: &str,
+        destination: &str,
+        urls: &[String],
+    ) -> Result<ExternalReplication> {
         let parent = format!("databases/{database}");
         let string = CreateConnectionStringRequest {
             parent: parent.clone(),
-            connection_string_id: "there".into(),
+            connection_string_id: name.into(),
             connection_string: Some(ConnectionString {
                 database: destination.into(),
                 topology_discovery_urls: urls.to_vec(),
@@ -110,7 +136,7 @@ impl Client {
         let task = CreateExternalReplicationRequest {
             parent,
             external_replication: Some(ExternalReplication {
-                connection_string: "there".into(),
+                connection_string: name.into(),
                 ..ExternalReplication::default()
             }),
             validate_only: false,

@@ -17,6 +17,7 @@ use tempfile::TempDir;
 /// A site; its folder is removed with it.
 pub struct Site {
     folder: TempDir,
+    log: String,
     created: Created,
 }
 
@@ -31,7 +32,14 @@ impl Site {
         let certificates = folder.path().join("certificates");
         let created = init(&certificates, &["sender", "receiver"], &[], SystemClock.now())
             .context("make certificates")?;
-        Ok(Self { folder, created })
+        Ok(Self { folder, log: "info".to_owned(), created })
+    }
+
+    /// The same site, whose services log this.
+    #[must_use]
+    pub fn logging(mut self, filter: &str) -> Self {
+        filter.clone_into(&mut self.log);
+        self
     }
 
     /// Its folder.
@@ -61,7 +69,7 @@ impl Site {
         let mut text = String::new();
         writeln!(text, "listen = \"127.0.0.1:0\"")?;
         writeln!(text, "data = {:?}", self.data(role))?;
-        writeln!(text, "[log]\nformat = \"json\"\nlevel = \"info\"")?;
+        writeln!(text, "[log]\nformat = \"json\"\nlevel = {:?}", self.log)?;
         writeln!(text, "[tls]")?;
         writeln!(text, "certificate = {:?}", certificates.join(format!("{role}.pem")))?;
         writeln!(text, "key = {:?}", certificates.join(format!("{role}.key")))?;

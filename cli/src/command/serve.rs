@@ -84,6 +84,10 @@ struct Settings {
     /// How long calls may take to finish at the end
     #[arg(long, value_name = "SECONDS")]
     drain_seconds: Option<String>,
+
+    /// How old a deletion is at least before it is forgotten
+    #[arg(long, value_name = "SECONDS")]
+    tombstone_age_seconds: Option<String>,
 }
 
 /// Variables of the environment that are for other commands.
@@ -100,7 +104,7 @@ pub(crate) const CLIENT_VARIABLES: &[&str] = &[
 impl Settings {
     fn flags(self) -> Vec<Flag> {
         let one = |key, name, value: Option<String>| (key, name, value.into_iter().collect());
-        let all: [(_, _, Vec<String>); 9] = [
+        let all: [(_, _, Vec<String>); 10] = [
             one("listen", "--listen", self.listen),
             one("data", "--data", self.data),
             one("tls.certificate", "--tls-certificate", self.tls_certificate),
@@ -110,6 +114,11 @@ impl Settings {
             one("log.level", "--log-level", self.log_level),
             one("log.format", "--log-format", self.log_format),
             one("drain_seconds", "--drain-seconds", self.drain_seconds),
+            one(
+                "tombstone_age_seconds",
+                "--tombstone-age-seconds",
+                self.tombstone_age_seconds,
+            ),
         ];
         let flag = |key, name| move |value| Flag { key, value, name };
         all.into_iter()

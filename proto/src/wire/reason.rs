@@ -169,6 +169,9 @@ reasons! {
         SourceIncarnationChanged = "SOURCE_INCARNATION_CHANGED", FailedPrecondition,
             "The source began a new incarnation since the destination received from it.",
             "Find out why the source was restored or copied; replicate to an empty database.";
+        AlreadyReplicated = "ALREADY_REPLICATED", FailedPrecondition,
+            "Another task of the same source database sends to this database, and it is alive.",
+            "Delete or disable one of the two tasks.";
         TaskFenced = "TASK_FENCED", Aborted,
             "A newer owner of the task was accepted before.",
             "Nothing: the newer owner goes on.";

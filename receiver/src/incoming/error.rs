@@ -42,6 +42,14 @@ pub(crate) enum IncomingError {
         /// The name that is most like it.
         nearest: Option<String>,
     },
+    /// Another task of the same source is alive.
+    #[error("task {task} ({name:?}) of the same source database sends to this database")]
+    AlreadyReplicated {
+        /// Its id at the source.
+        task: u64,
+        /// Its name.
+        name: String,
+    },
     /// The store does not let the session begin.
     #[error(transparent)]
     Begin(#[from] BeginError),
@@ -112,6 +120,11 @@ impl IncomingError {
                     Some(nearest) => error.with("nearest", nearest),
                     None => error,
                 }
+            }
+            Self::AlreadyReplicated { task, name } => {
+                WireError::new(Reason::AlreadyReplicated, text)
+                    .with("task_id", task)
+                    .with("task_name", name)
             }
             Self::Begin(error) => begin(error, text),
             Self::Apply(error) => apply(error, text),

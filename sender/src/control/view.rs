@@ -50,6 +50,8 @@ pub(super) struct Facts {
     task: TaskDefinition,
     destination: Option<ConnectionString>,
     snapshot: Snapshot,
+    /// What the destination has, as it was heard of last or as it is written down.
+    acknowledged: Etag,
     /// When the oldest change was committed that is not acknowledged.
     oldest: Option<Timestamp>,
 }
@@ -61,7 +63,9 @@ impl Facts {
         id: u64,
         status: &Status,
     ) -> Result<Option<Self>, WireError> {
-        let (snapshot, acknowledged) = (database.store().snapshot(), status.last_acknowledged);
+        let snapshot = database.store().snapshot();
+        let written = snapshot.header().followers.acknowledged(id).unwrap_or_default();
+        let acknowledged = if status.heard.is_some() { status.last_acknowledged } else { written };
         blocking(move || {
             Self::read(snapshot, id, acknowledged).map_err(|error| failure::store(&error))
         })
@@ -75,7 +79,7 @@ impl Facts {
         let destination = destination.map(|destination| destination.value);
         let oldest = snapshot.changes_after(acknowledged).next().transpose()?;
         let oldest = oldest.map(|row| row.stamp);
-        Ok(Some(Self { task, destination, snapshot, oldest }))
+        Ok(Some(Self { task, destination, snapshot, acknowledged, oldest }))
     }
 }
 
@@ -142,7 +146,7 @@ fn phase(status: &Status) -> part::Phase {
 
 fn progress(facts: &Facts, status: &Status, now: Timestamp) -> part::Progress {
     let header = facts.snapshot.header();
-    let acknowledged = status.last_acknowledged.get();
+    let acknowledged = facts.acknowledged.get();
     let counts = &status.counts;
     let lag = facts.oldest.map_or(0, |oldest| now.micros_since(oldest));
     part::Progress {

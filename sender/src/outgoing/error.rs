@@ -1,7 +1,11 @@
 //! Why a session ended, and what that means for the next one.
 
+use std::collections::BTreeMap;
+
+use jackdaw_common::Etag;
 use jackdaw_node::channel::ConnectError;
 use jackdaw_proto::{convert::replication::FrameError, wire::Reason};
+use jackdaw_store::{FollowError, StoreError};
 use thiserror::Error;
 
 use super::{pack::PackError, settle::Untrue};
@@ -22,6 +26,14 @@ pub(crate) enum SessionError {
         reason: String,
         /// For people.
         message: String,
+        /// The variables of the text.
+        metadata: BTreeMap<String, String>,
+    },
+    /// What the destination has not received was forgotten to be deleted while it was asked.
+    #[error("deletions up to etag {floor} were forgotten while the destination was asked")]
+    FloorRose {
+        /// The floor now.
+        floor: Etag,
     },
     /// The connection was lost.
     #[error("the connection to the receiver was lost")]
@@ -44,6 +56,9 @@ pub(crate) enum SessionError {
     /// The next batch cannot be packed.
     #[error(transparent)]
     Pack(#[from] PackError),
+    /// The source database cannot be read or written.
+    #[error("the source database fails: {0}")]
+    Source(#[from] StoreError),
     /// The source database is closed or broken.
     #[error("the source database is closed")]
     SourceClosed,
@@ -62,7 +77,8 @@ pub(crate) enum Retry {
 }
 
 /// Reasons that no waiting cures.
-const BLOCKING: [Reason; 9] = [
+const BLOCKING: [Reason; 10] = [
+    Reason::AlreadyReplicated,
     Reason::SelfReplication,
     Reason::SourceForked,
     Reason::SourceIncarnationChanged,
@@ -74,6 +90,14 @@ const BLOCKING: [Reason; 9] = [
     Reason::TaskFenced,
 ];
 
+impl From<FollowError> for SessionError {
+    fn from(error: FollowError) -> Self {
+        match error {
+            FollowError::Store(error) => Self::Source(error),
+        }
+    }
+}
+
 impl SessionError {
     /// Reason of the published catalogue; a newer receiver's may not be in this build's.
     pub(crate) fn reason(&self) -> &str {
@@ -81,15 +105,25 @@ impl SessionError {
             Self::Connect(error) => error.reason(),
             Self::Refused { reason, .. } => reason,
             Self::ConnectionString(_) => Reason::ConnectionStringNotFound.as_str(),
-            Self::Lost => Reason::ConnectionLost.as_str(),
+            Self::Lost | Self::FloorRose { .. } => Reason::ConnectionLost.as_str(),
             Self::Silent => Reason::PeerSilent.as_str(),
             Self::Frame(_) | Self::UnexpectedAccept | Self::NotAccepted | Self::Untrue(_) => {
                 Reason::FrameInvalid.as_str()
             }
             Self::Pack(PackError::ItemTooLarge { .. }) => Reason::ItemTooLarge.as_str(),
-            Self::Pack(PackError::Store(_)) | Self::SourceClosed => Reason::StoreFailed.as_str(),
+            Self::Source(error) if error.is_no_space() => Reason::DiskFull.as_str(),
+            Self::Pack(PackError::Store(_)) | Self::Source(_) | Self::SourceClosed => {
+                Reason::StoreFailed.as_str()
+            }
             Self::Protocol(_) => Reason::ProtocolVersionUnsupported.as_str(),
         }
+    }
+
+    /// The generation that a destination has accepted before, when it refuses a lower one.
+    pub(crate) fn fenced_by(&self) -> Option<u64> {
+        let Self::Refused { reason, metadata, .. } = self else { return None };
+        let fenced = reason == Reason::TaskFenced.as_str();
+        metadata.get("highest").filter(|_| fenced)?.parse().ok()
     }
 
     /// When to try again.

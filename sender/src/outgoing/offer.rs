@@ -7,6 +7,7 @@ use std::pin::Pin;
 
 use futures_util::{Stream, StreamExt as _};
 use jackdaw_common::{
+    Etag,
     frame::{Accept, Offer, PROTOCOL, ToReceiver, ToSender},
     limits::FRAMES_QUEUED_MAX,
 };
@@ -41,6 +42,8 @@ pub(crate) struct Call<'c> {
 
 /// A receiver that has accepted.
 pub(crate) struct Connected {
+    /// What it was told of forgotten deletions.
+    pub(crate) floor: Etag,
     /// Its answer.
     pub(crate) accept: Accept,
     /// What it says.
@@ -60,6 +63,7 @@ impl Call<'_> {
         let mut client =
             ReplicationClient::new(channel).max_decoding_message_size(RESPONSE_BYTES_MAX);
         let (outbound, frames) = mpsc::channel(FRAMES_QUEUED_MAX);
+        let floor = self.offer.tombstone_floor;
         if outbound.send(ToReceiver::Offer(self.offer)).await.is_err() {
             return Err(SessionError::Lost);
         }
@@ -74,19 +78,20 @@ impl Call<'_> {
         if !(PROTOCOL.0..=PROTOCOL.1).contains(&accept.protocol) {
             return Err(SessionError::Protocol(accept.protocol));
         }
-        Ok(Connected { accept, inbound, outbound })
+        Ok(Connected { floor, accept, inbound, outbound })
     }
 }
 
 /// What a status says, in the words of the catalogue.
 fn refused(status: &tonic::Status) -> SessionError {
-    let RemoteError { reason, message, code, .. } = RemoteError::from_status(status);
+    let RemoteError { reason, message, code, metadata, .. } = RemoteError::from_status(status);
     match reason {
-        Some(reason) => SessionError::Refused { reason, message },
+        Some(reason) => SessionError::Refused { reason, message, metadata },
         None if code == tonic::Code::Unavailable => SessionError::Lost,
         None => SessionError::Refused {
             reason: Reason::ConnectionLost.as_str().to_owned(),
             message: format!("{code}: {message}"),
+            metadata,
         },
     }
 }

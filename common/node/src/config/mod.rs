@@ -38,6 +38,10 @@ const LISTEN_DEFAULT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr
 const DRAIN_SECONDS_DEFAULT: u64 = 10;
 /// The longest that may be told: an hour.
 const DRAIN_SECONDS_MAX: u64 = 3600;
+/// How many seconds old a deletion is at least before it is forgotten, unless told otherwise: a day.
+const TOMBSTONE_AGE_DEFAULT: u64 = 24 * 3600;
+/// The longest that may be told: ten years.
+const TOMBSTONE_AGE_MAX: u64 = 10 * 365 * 24 * 3600;
 /// What is logged unless told otherwise.
 const LOG_LEVEL_DEFAULT: &str = "info";
 
@@ -61,6 +65,8 @@ pub struct Config {
     pub log_format: LogFormat,
     /// How long open calls may take to finish when the service ends.
     pub drain: Duration,
+    /// How old a deletion is at least before it is forgotten. It stays longer while a task needs it.
+    pub tombstone_age: Duration,
     origins: BTreeMap<&'static str, Origin>,
     entry_origins: Vec<Origin>,
 }
@@ -78,6 +84,8 @@ impl Config {
         let log_level = reader.one("log.level", LOG_LEVEL_DEFAULT.parse().ok());
         let log_format = reader.one("log.format", Some(LogFormat::Text));
         let drain = reader.seconds("drain_seconds", DRAIN_SECONDS_DEFAULT, DRAIN_SECONDS_MAX);
+        let tombstone_age =
+            reader.seconds("tombstone_age_seconds", TOMBSTONE_AGE_DEFAULT, TOMBSTONE_AGE_MAX);
         let source::Collected { settings, entries, mut errors, .. } = reader.collected;
         let complete = || {
             let origins = settings.into_iter().map(|(key, setting)| (key, setting.origin));
@@ -91,6 +99,7 @@ impl Config {
                 log_level: log_level?,
                 log_format: log_format?,
                 drain: drain?,
+                tombstone_age: tombstone_age?,
                 origins: origins.collect(),
                 entry_origins,
             })

@@ -25,6 +25,7 @@ impl Config {
             ("log.level", text(&self.log_level)),
             ("log.format", text(&self.log_format)),
             ("drain_seconds", self.drain.as_secs().to_string()),
+            ("tombstone_age_seconds", self.tombstone_age.as_secs().to_string()),
         ];
         let mut out = String::new();
         for (key, value) in lines {

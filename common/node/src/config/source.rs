@@ -38,6 +38,7 @@ const KEYS: &[(&str, Kind)] = &[
     ("log.level", Kind::One),
     ("log.format", Kind::One),
     ("drain_seconds", Kind::One),
+    ("tombstone_age_seconds", Kind::One),
 ];
 
 /// Where the configuration of a process comes from.

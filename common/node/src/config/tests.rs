@@ -250,6 +250,10 @@ fn what_is_of_the_wrong_shape_is_named() {
         ("tls.authorities = 'x'", "jackdaw.toml:1: tls.authorities: expected a list of strings"),
         ("tls.authorities = [1]", "jackdaw.toml:1: tls.authorities: expected a list of strings"),
         ("drain_seconds = 0x10", "jackdaw.toml:1: drain_seconds: expected a string or a decimal"),
+        (
+            "tombstone_age_seconds = 315360001",
+            "jackdaw.toml:1: tombstone_age_seconds: at most 315360000 seconds",
+        ),
         ("drain_seconds = 3601", "jackdaw.toml:1: drain_seconds: at most 3600 seconds"),
         ("[listen]", "jackdaw.toml:1: listen: expected a string or a decimal number"),
         ("[access.x]", "jackdaw.toml:1: access: expected a list of tables, [[access]]"),
@@ -323,7 +327,8 @@ fn what_is_printed_has_every_origin_and_can_be_read_again() {
     assert_eq!(lines[0], format!("listen = \"0.0.0.0:9000\"  # {file}:2"));
     assert_eq!(lines[7], "log.format = \"text\"  # JACKDAW_LOG_FORMAT");
     assert_eq!(lines[8], "drain_seconds = 3  # --drain-seconds");
-    assert_eq!(lines[10], format!("[[access]]  # {file}:16"));
+    assert_eq!(lines[9], "tombstone_age_seconds = 86400  # default");
+    assert_eq!(lines[11], format!("[[access]]  # {file}:16"));
     for key in keys() {
         assert!(printed.contains(&format!("{key} = ")), "{key}: {printed}");
     }

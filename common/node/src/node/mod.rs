@@ -3,6 +3,7 @@
 //! The composition root of every Jackdaw service; `jackdaw serve`, `quickstart` and the role's own
 //! binaries start one and wait for its end. It knows roles by their trait only.
 
+mod housekeeping;
 pub mod process;
 pub mod role;
 
@@ -79,7 +80,12 @@ impl Node {
         let list = Arc::new(AccessList::new(config.access));
         let grants = Grants::open(Arc::clone(&list), &catalog).await?;
         let (trigger, drain) = Trigger::new();
-        let context = Context { catalog: catalog.clone(), clock, client_tls, drain: drain.clone() };
+        let context = Context {
+            catalog: catalog.clone(),
+            clock: Arc::clone(&clock),
+            client_tls,
+            drain: drain.clone(),
+        };
 
         let names: Vec<_> = roles.iter().map(|role| role.name()).collect();
         let (health, health_service) = tonic_health::server::health_reporter();
@@ -103,6 +109,9 @@ impl Node {
         let server =
             tokio::spawn(listener::serve(bound, server_tls, service, drain.clone(), config.drain));
         let (failing, failed) = watch::channel(None);
+        let forgetting =
+            housekeeping::run(catalog.clone(), clock, config.tombstone_age, drain.clone());
+        background.push(tokio::spawn(forgetting));
         background.push(tokio::spawn(not_serving(health, catalog.clone(), drain)));
         let failures = tokio::spawn(follow_failures(catalog, failing));
         tracing::info!(%address, roles = names.join(","), "serving");

@@ -1,0 +1,68 @@
+//! What a node does for its databases by itself: deletions that nobody needs are forgotten.
+//!
+//! The store decides which those are; this asks it to look, in bounded steps, every so often.
+
+use std::{sync::Arc, time::Duration};
+
+use jackdaw_common::clock::Clock;
+use jackdaw_store::{Forget, Store};
+use tokio::time::sleep;
+
+use crate::{catalog::Catalog, shutdown::Shutdown};
+
+/// The longest time between two looks at a database.
+const EVERY_MAX: Duration = Duration::from_secs(300);
+/// The shortest.
+const EVERY_MIN: Duration = Duration::from_secs(1);
+
+/// Runs until the node drains.
+pub(super) async fn run(
+    catalog: Catalog,
+    clock: Arc<dyn Clock>,
+    tombstone_age: Duration,
+    mut drain: Shutdown,
+) {
+    let every = (tombstone_age / 10).clamp(EVERY_MIN, EVERY_MAX);
+    let work = async {
+        loop {
+            sleep(every).await;
+            for database in catalog.list() {
+                let (name, store) = (database.name().clone(), database.store().clone());
+                drop(database);
+                match forget(&store, &*clock, tombstone_age).await {
+                    Ok(0) => {}
+                    Ok(tombstones) => {
+                        tracing::info!(database = %name, tombstones, "deletions forgotten");
+                    }
+                    Err(error) => {
+                        tracing::warn!(database = %name, %error, "cannot forget deletions");
+                    }
+                }
+            }
+        }
+    };
+    tokio::select! {
+        biased;
+        () = drain.requested() => {}
+        () = work => {}
+    }
+}
+
+/// Forgets what is old enough; answers how many deletions that were.
+async fn forget(
+    store: &Store,
+    clock: &dyn Clock,
+    age: Duration,
+) -> Result<u64, jackdaw_store::ForgetError> {
+    let age = i64::try_from(age.as_micros()).unwrap_or(i64::MAX);
+    let before = clock.now().plus_micros(-age);
+    let (mut forgotten, mut after) = (0, None);
+    loop {
+        let done = store.forget(Forget { before, after }).await?;
+        forgotten += done.tombstones;
+        after = done.next;
+        if after.is_none() {
+            return Ok(forgotten);
+        }
+    }
+}
