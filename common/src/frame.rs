@@ -32,6 +32,11 @@ pub enum ToReceiver {
     BatchEnd(BatchEnd),
     /// Progress between batches.
     Heartbeat(SenderHeartbeat),
+    /// Answers a rewind: what comes now was packed after it.
+    Rewound {
+        /// Number of the next batch.
+        number: u64,
+    },
 }
 
 /// A frame to the sender.
@@ -43,6 +48,22 @@ pub enum ToSender {
     Ack(Ack),
     /// Progress.
     Heartbeat(ReceiverHeartbeat),
+    /// A batch was not applied, nor anything behind it: begin again behind the last one that was.
+    Rewind {
+        /// Its number.
+        number: u64,
+        /// Why.
+        reason: RewindReason,
+    },
+}
+
+/// Why a batch was not applied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RewindReason {
+    /// It did not arrive as it was sent.
+    Checksum,
+    /// The destination could not apply it.
+    ApplyFailed,
 }
 
 /// What a sender says of itself.
@@ -188,6 +209,8 @@ pub struct ReceiverHeartbeat {
     pub vector: ChangeVector,
     /// The `sent_at` heard last.
     pub echo: Timestamp,
+    /// The sender shall answer with a heartbeat at once: somebody asks whether it is alive.
+    pub answer_wanted: bool,
 }
 
 /// What a frame of a sender is, for the grammar.
@@ -203,6 +226,8 @@ pub enum FrameKind {
     BatchEnd,
     /// `Heartbeat`.
     Heartbeat,
+    /// `Rewound`.
+    Rewound,
 }
 
 impl ToReceiver {
@@ -214,17 +239,18 @@ impl ToReceiver {
             Self::Items(_) => FrameKind::Items,
             Self::BatchEnd(_) => FrameKind::BatchEnd,
             Self::Heartbeat(_) => FrameKind::Heartbeat,
+            Self::Rewound { .. } => FrameKind::Rewound,
         }
     }
 }
 
 /// Where a session stands in the order of the sender's frames.
 ///
-/// | state | `Offer` | `BatchBegin` | `Items` | `BatchEnd` | `Heartbeat` |
-/// |---|---|---|---|---|---|
-/// | `Start` | `Idle` | – | – | – | – |
-/// | `Idle` | – | `Batch` | – | – | `Idle` |
-/// | `Batch` | – | – | `Batch` | `Idle` | – |
+/// | state | `Offer` | `BatchBegin` | `Items` | `BatchEnd` | `Heartbeat` | `Rewound` |
+/// |---|---|---|---|---|---|---|
+/// | `Start` | `Idle` | – | – | – | – | – |
+/// | `Idle` | – | `Batch` | – | – | `Idle` | `Idle` |
+/// | `Batch` | – | – | `Batch` | `Idle` | – | `Idle` |
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Grammar {
     /// Nothing came yet.
@@ -256,9 +282,10 @@ impl Grammar {
         match (self, frame) {
             (Self::Start, FrameKind::Offer) => Ok(Self::Idle),
             (Self::Idle, FrameKind::BatchBegin) => Ok(Self::Batch),
-            (Self::Idle, FrameKind::Heartbeat) => Ok(Self::Idle),
+            (Self::Idle, FrameKind::Heartbeat | FrameKind::Rewound) => Ok(Self::Idle),
             (Self::Batch, FrameKind::Items) => Ok(Self::Batch),
-            (Self::Batch, FrameKind::BatchEnd) => Ok(Self::Idle),
+            // A rewound sender leaves the batch it was in the middle of.
+            (Self::Batch, FrameKind::BatchEnd | FrameKind::Rewound) => Ok(Self::Idle),
             (state, frame) => Err(OutOfOrder { frame, state }),
         }
     }

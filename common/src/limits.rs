@@ -72,7 +72,24 @@ pub const CURSOR_TASKS_MAX: usize = 16;
 pub const WINDOW_BYTES: u64 = 32 * 1024 * 1024;
 
 /// Batches one session may have in flight towards a receiver.
-pub const WINDOW_BATCHES: u32 = 1;
+pub const WINDOW_BATCHES: u32 = 4;
+
+/// Rows that are looked at for one batch: where nearly all of them are left out, progress is told
+/// all the same.
+pub const PACK_ROWS_MAX: usize = 65_536;
+
+/// Rewinds in a row, without an ack between them, after which a session ends: what failed twice
+/// needs somebody to look at it.
+pub const REWINDS_MAX: u32 = 2;
+
+/// Time in which commits gather before a receiver tells of them, milliseconds.
+pub const TELL_MILLIS: u64 = 50;
+
+/// Time within which a session answers whether it is alive, milliseconds.
+pub const PROBE_MILLIS_MAX: u64 = 3_000;
+
+/// What is asked of a session from outside and waits for its turn.
+pub const PRESENCE_QUEUE_MAX: usize = 8;
 
 /// Frames between a session and its connection, each at most [`FRAME_BYTES_MAX`] or one item.
 pub const FRAMES_QUEUED_MAX: usize = 4;

@@ -17,7 +17,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 use tracing::Instrument as _;
 
-use crate::incoming::{Admitted, IncomingError, Session, admit};
+use crate::incoming::{Admitted, IncomingError, LiveSessions, Session, admit};
 
 /// Largest message a sender sends: a frame, or one item that is larger.
 const REQUEST_BYTES_MAX: usize = FRAME_BYTES_MAX + ITEM_BYTES_MAX;
@@ -25,12 +25,14 @@ const REQUEST_BYTES_MAX: usize = FRAME_BYTES_MAX + ITEM_BYTES_MAX;
 /// Serves `Replicate`.
 pub(crate) struct ReplicationService {
     context: Context,
+    live: LiveSessions,
 }
 
 impl ReplicationService {
     /// The service, with its limits.
     pub(crate) fn server(context: Context) -> ReplicationServer<Self> {
-        ReplicationServer::new(Self { context }).max_decoding_message_size(REQUEST_BYTES_MAX)
+        let service = Self { context, live: LiveSessions::default() };
+        ReplicationServer::new(service).max_decoding_message_size(REQUEST_BYTES_MAX)
     }
 }
 
@@ -54,7 +56,7 @@ impl Replication for ReplicationService {
             task = %offer.task_name,
             destination = %offer.destination,
         );
-        let admitted = admit(&self.context.catalog, &identity, &offer)
+        let admitted = admit(&self.context.catalog, &self.live, &identity, &offer)
             .instrument(span.clone())
             .await
             .inspect_err(|error| span.in_scope(|| tracing::warn!(%error, "session refused")))?;
@@ -107,7 +109,9 @@ impl ReplicationService {
         let (ending, ended) = mpsc::channel::<Status>(1);
         let window = accept.window;
         let store = database.store().clone();
-        let session = Session::new(store, offer.source, opened, window);
+        let (destination, epoch) = (store.database_id(), opened.epoch);
+        let (session, presence) = Session::new(store, offer.source, opened, window);
+        let entered = self.live.enter(destination, &offer, epoch, presence);
         let drain = self.context.drain.clone();
         let database = Arc::clone(&database);
         let run = async move {
@@ -115,7 +119,7 @@ impl ReplicationService {
                 return;
             }
             let outcome = session.run(inbound, outbound, drain).await;
-            drop(database);
+            drop((entered, database));
             match outcome {
                 Ok(()) => tracing::info!("session ended by the sender"),
                 Err(error) => {

@@ -114,11 +114,7 @@ impl Settings {
             one("log.level", "--log-level", self.log_level),
             one("log.format", "--log-format", self.log_format),
             one("drain_seconds", "--drain-seconds", self.drain_seconds),
-            one(
-                "tombstone_age_seconds",
-                "--tombstone-age-seconds",
-                self.tombstone_age_seconds,
-            ),
+            one("tombstone_age_seconds", "--tombstone-age-seconds", self.tombstone_age_seconds),
         ];
         let flag = |key, name| move |value| Flag { key, value, name };
         all.into_iter()

@@ -6,15 +6,15 @@
 pub mod access;
 pub mod catalog;
 pub mod channel;
-pub mod clock;
 pub mod config;
 pub mod control;
 pub mod documents;
-pub mod entropy;
 pub mod listener;
 pub mod node;
 pub mod shutdown;
+mod system;
 pub mod telemetry;
 pub mod tls;
 
 pub use node::{process, role};
+pub use system::{clock, entropy, offload};

@@ -51,6 +51,12 @@ impl Filling {
         self.bytes += bytes;
     }
 
+    /// Takes an item out again that was counted in.
+    pub fn remove(&mut self, bytes: usize) {
+        self.items = self.items.saturating_sub(1);
+        self.bytes = self.bytes.saturating_sub(bytes);
+    }
+
     /// Items counted in.
     pub fn items(&self) -> usize {
         self.items

@@ -2,12 +2,13 @@
 
 use super::*;
 
-const FRAMES: [(FrameKind, &str); 5] = [
+const FRAMES: [(FrameKind, &str); 6] = [
     (FrameKind::Offer, "Offer"),
     (FrameKind::BatchBegin, "BatchBegin"),
     (FrameKind::Items, "Items"),
     (FrameKind::BatchEnd, "BatchEnd"),
     (FrameKind::Heartbeat, "Heartbeat"),
+    (FrameKind::Rewound, "Rewound"),
 ];
 const STATES: [(Grammar, &str); 3] =
     [(Grammar::Start, "Start"), (Grammar::Idle, "Idle"), (Grammar::Batch, "Batch")];

@@ -9,7 +9,9 @@
 //! | 5 | `conflicts` | document id, lower case | all `Head`s of the document |
 //! | 6 | `cursors` | source database id, 16 bytes | [`Cursor`](crate::tables::cursors::Cursor) |
 //! | 7 | `records` | kind, one byte, then the record's key | the record, opaque |
-//! | 8 | `history` | etag of the row that took the place of others | [`Superseded`](crate::tables::history::Superseded) |
+//! | 8 | `history` | etag of a row that took the place of others | all its [`Superseded`] |
+//!
+//! [`Superseded`]: crate::tables::history::Superseded
 //!
 //! Table ids and key shapes are part of the format: they never change their meaning.
 

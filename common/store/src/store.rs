@@ -162,7 +162,27 @@ impl Store {
     ///
     /// [`ApplyError`]; nothing of the batch was written, unless the database failed for good.
     pub async fn apply(&self, incoming: Incoming) -> Result<Applied, ApplyError> {
-        self.submit(|reply| Intent::Apply(incoming, reply)).await
+        self.enqueue(incoming).await?.await
+    }
+
+    /// Puts a batch of a source into the writer's queue; the future that it answers completes once
+    /// it is durable. Batches are applied in the order in which they were put there; those that
+    /// wait together are made durable together. Dropping the second future does not stop the batch.
+    ///
+    /// # Errors
+    ///
+    /// The database can write no more. The second future: as [`Store::apply`].
+    pub async fn enqueue(
+        &self,
+        incoming: Incoming,
+    ) -> Result<impl Future<Output = Result<Applied, ApplyError>> + Send + use<>, ApplyError> {
+        let (reply, answer) = oneshot::channel();
+        let Some(queue) = &self.0.queue else { return Err(self.closed().into()) };
+        if queue.send(Intent::Apply(incoming, reply)).await.is_err() {
+            return Err(self.closed().into());
+        }
+        let failed = self.0.failed.clone();
+        Ok(async move { answer.await.unwrap_or_else(|_| Err(reason(&failed).into())) })
     }
 
     /// Writes records of the services, all or none, durable at return.
@@ -206,7 +226,7 @@ impl Store {
     }
 
     fn closed(&self) -> StoreError {
-        self.0.failed.borrow().clone().unwrap_or(StoreError::Closed)
+        reason(&self.0.failed)
     }
 
     /// Everything it holds, as a vector.
@@ -218,6 +238,11 @@ impl Store {
     pub fn last_etag(&self) -> Etag {
         self.0.published.borrow().last_etag
     }
+}
+
+/// Why a database takes nothing any more.
+fn reason(failed: &watch::Receiver<Option<StoreError>>) -> StoreError {
+    failed.borrow().clone().unwrap_or(StoreError::Closed)
 }
 
 impl Drop for Inner {

@@ -7,8 +7,8 @@ use jackdaw_common::{
     ChangeVector, Content, DatabaseId, Etag, IncarnationId, Item, Timestamp, TransactionMark,
     Version,
     frame::{
-        Accept, Ack, BatchEnd, Durations, Offer, Outcomes, ReceiverHeartbeat, SenderHeartbeat,
-        ToReceiver, ToSender, Window,
+        Accept, Ack, BatchEnd, Durations, Offer, Outcomes, ReceiverHeartbeat, RewindReason,
+        SenderHeartbeat, ToReceiver, ToSender, Window,
     },
 };
 use prost::Message as _;
@@ -108,6 +108,7 @@ impl From<ToReceiver> for wire::ReplicateRequest {
                 frontier: beat.frontier.as_ref().map(bytes),
                 sent_at: beat.sent_at.micros(),
             }),
+            ToReceiver::Rewound { number } => Frame::Rewound(wire::Rewound { number }),
         };
         Self { frame: Some(frame) }
     }
@@ -183,6 +184,7 @@ impl TryFrom<wire::ReplicateRequest> for ToReceiver {
                 frontier: optional_vector("heartbeat.frontier", beat.frontier.as_ref())?,
                 sent_at: Timestamp::from_micros(beat.sent_at),
             }),
+            Frame::Rewound(rewound) => Self::Rewound { number: rewound.number },
         })
     }
 }
@@ -197,7 +199,15 @@ impl From<ToSender> for wire::ReplicateResponse {
                 cursor: beat.cursor.get(),
                 vector: bytes(&beat.vector),
                 echo: beat.echo.micros(),
+                answer_wanted: beat.answer_wanted,
             }),
+            ToSender::Rewind { number, reason } => {
+                let reason = match reason {
+                    RewindReason::Checksum => wire::RewindReason::Checksum,
+                    RewindReason::ApplyFailed => wire::RewindReason::ApplyFailed,
+                };
+                Frame::Rewind(wire::Rewind { number, reason: reason.into() })
+            }
         };
         Self { frame: Some(frame) }
     }
@@ -256,7 +266,18 @@ impl TryFrom<wire::ReplicateResponse> for ToSender {
                 cursor: etag("heartbeat.cursor", beat.cursor)?,
                 vector: vector("heartbeat.vector", &beat.vector)?,
                 echo: Timestamp::from_micros(beat.echo),
+                answer_wanted: beat.answer_wanted,
             }),
+            Frame::Rewind(rewind) => {
+                let reason = match rewind.reason() {
+                    wire::RewindReason::Checksum => RewindReason::Checksum,
+                    wire::RewindReason::ApplyFailed => RewindReason::ApplyFailed,
+                    wire::RewindReason::Unspecified => {
+                        return field("rewind.reason", Err("is not known"));
+                    }
+                };
+                Self::Rewind { number: rewind.number, reason }
+            }
         })
     }
 }
@@ -320,6 +341,14 @@ impl OutgoingItem {
         let message = wire_item(item);
         let bytes = message.encoded_len();
         Self { bytes: bytes + prost::length_delimiter_len(bytes), message }
+    }
+
+    /// Names another transaction that it travels in.
+    pub fn travel_in(&mut self, transaction: TransactionMark) {
+        self.message.transaction = transaction.first.get();
+        self.message.transaction_rows = transaction.rows;
+        let bytes = self.message.encoded_len();
+        self.bytes = bytes + prost::length_delimiter_len(bytes);
     }
 
     /// Bytes it takes in the frame.

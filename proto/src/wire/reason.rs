@@ -199,6 +199,9 @@ reasons! {
         ChecksumMismatch = "CHECKSUM_MISMATCH", Aborted,
             "A batch did not arrive as it was sent.",
             "Nothing: it is sent again. If it goes on, check memory and network devices.";
+        ApplyFailed = "APPLY_FAILED", FailedPrecondition,
+            "The destination could not apply a batch, twice in a row.",
+            "See the receiver's log; the text says which batch it is.";
         FrontierForged = "FRONTIER_FORGED", InvalidArgument,
             "The source claims more of the destination's own changes than the destination has \
              made.",

@@ -11,9 +11,9 @@ use jackdaw_node::{
     access::{Identity, Level},
     catalog::{Catalog, Database},
 };
-use jackdaw_store::{Begin, Session as Opened};
+use jackdaw_store::{Begin, BeginError, Session as Opened};
 
-use super::error::IncomingError;
+use super::{error::IncomingError, live::LiveSessions};
 
 /// A session that may begin.
 pub(crate) struct Admitted {
@@ -25,10 +25,11 @@ pub(crate) struct Admitted {
     pub(crate) accept: Accept,
 }
 
-/// Tries the rules in their order: version, access and existence of the database, and what the
-/// store knows of the source.
+/// Tries the rules in their order: version, access and existence of the database, other tasks of
+/// the source, and what the store knows of the source.
 pub(crate) async fn admit(
     catalog: &Catalog,
+    live: &LiveSessions,
     identity: &Identity,
     offer: &Offer,
 ) -> Result<Admitted, IncomingError> {
@@ -38,6 +39,11 @@ pub(crate) async fn admit(
         return Err(IncomingError::Protocol { offered: offer.protocol, spoken: PROTOCOL });
     }
     let database = destination(catalog, identity, &offer.destination)?;
+    let id = database.store().database_id();
+    if id == offer.source {
+        return Err(BeginError::SelfReplication(id).into());
+    }
+    live.none_of_another_task(id, offer).await?;
     let begin = Begin {
         source: offer.source,
         incarnation: offer.incarnation,
@@ -50,7 +56,7 @@ pub(crate) async fn admit(
     let opened = database.store().begin(begin).await?;
     let accept = Accept {
         protocol,
-        destination: database.store().database_id(),
+        destination: id,
         incarnation: database.store().incarnation(),
         cursor: opened.cursor,
         vector: opened.vector.clone(),

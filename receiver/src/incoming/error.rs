@@ -53,6 +53,18 @@ pub(crate) enum IncomingError {
     /// The store does not let the session begin.
     #[error(transparent)]
     Begin(#[from] BeginError),
+    /// A newer session of its task has begun.
+    #[error("session {epoch} was superseded by a newer one")]
+    Superseded {
+        /// The epoch of this one.
+        epoch: u64,
+    },
+    /// A rewound sender that nobody has asked to, or that counts batches anew.
+    #[error("rewound to batch {number}, which nobody has asked for")]
+    Rewound {
+        /// The number of the next batch.
+        number: u64,
+    },
     /// The store does not apply a batch.
     #[error(transparent)]
     Apply(#[from] ApplyError),
@@ -136,12 +148,13 @@ impl IncomingError {
             | Self::Unpack(UnpackError::Frame { error: FrameError::ItemKind { .. }, .. }) => {
                 WireError::new(Reason::ItemKindUnsupported, text)
             }
-            Self::Unpack(UnpackError::Checksum { number, .. }) => {
-                WireError::new(Reason::ChecksumMismatch, text).with("batch", number)
+            Self::Superseded { epoch } => {
+                WireError::new(Reason::SessionSuperseded, text).with("epoch", epoch)
             }
             Self::Frame(_)
             | Self::Unpack(_)
             | Self::Number { .. }
+            | Self::Rewound { .. }
             | Self::BatchTooLarge { .. }
             | Self::Window { .. } => WireError::new(Reason::FrameInvalid, text),
             Self::Silent => WireError::new(Reason::PeerSilent, text),

@@ -1,45 +1,54 @@
 //! One admitted session: gathers batches, has them applied, acknowledges what is durable.
 //!
 //! ```text
-//!   connection ──frames──► open batch ──whole──► queue ──one at a time──► unpack, apply (store)
-//!        ▲                                                                        │
-//!        └────────────────────── outbox ◄──── acks, heartbeats ◄──────────────────┘
+//!   connection ──frames──► open batch ──whole──► pipeline ──► store
+//!        ▲                                          │
+//!        └──── outbox ◄──── acks, heartbeats, ◄─────┘ done, in order
+//!                           rewinds
 //! ```
 //!
-//! It always reads: no arm of its loop awaits a send. The window that it granted bounds the queue.
+//! It always reads: no arm of its loop awaits a send. The window that it granted bounds the
+//! pipeline.
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{collections::VecDeque, time::Duration};
 
-use futures_util::{FutureExt as _, Stream, StreamExt as _, future::BoxFuture};
+use futures_util::{Stream, StreamExt as _};
 use jackdaw_common::{
     ChangeVector, DatabaseId, Etag, Timestamp,
     frame::{
-        Ack, BatchEnd, Durations, Grammar, Outcomes, ReceiverHeartbeat, SenderHeartbeat,
-        ToReceiver, ToSender, Window,
+        Ack, BatchEnd, Durations, Grammar, Outcomes, ReceiverHeartbeat, RewindReason, ToReceiver,
+        ToSender, Window,
     },
-    limits::{BATCH_BYTES_MAX, HEARTBEAT_MILLIS, SILENCE_MILLIS_MAX},
+    limits::{BATCH_BYTES_MAX, HEARTBEAT_MILLIS, SILENCE_MILLIS_MAX, TELL_MILLIS},
 };
 use jackdaw_node::shutdown::Shutdown;
-use jackdaw_store::{Applied, Incoming, Session as Opened, Store};
+use jackdaw_store::{Applied, Published, Session as Opened, Store};
 use tokio::{
-    sync::mpsc,
+    sync::{mpsc, oneshot, watch},
     time::{Instant, sleep_until},
 };
 
 use super::{
     error::IncomingError,
-    unpack::{Gathered, unpack},
+    pipeline::{Done, Job, Pipeline},
+    presence::{Ask, Asked, Presence, presence},
+    unpack::Gathered,
 };
 
 const HEARTBEAT: Duration = Duration::from_millis(HEARTBEAT_MILLIS);
 const SILENCE_MAX: Duration = Duration::from_millis(SILENCE_MILLIS_MAX);
+const TELL: Duration = Duration::from_millis(TELL_MILLIS);
 
 /// What can happen to a session.
 enum Event {
     /// A frame came, or the connection ended.
     Frame(Option<Result<ToReceiver, IncomingError>>),
-    /// The job under way is durable, or failed.
+    /// The oldest job under way is done, or the session must end.
     Done(Result<Done, IncomingError>),
+    /// The database has changed, or can no more.
+    News,
+    /// Somebody asks something of it.
+    Asked(Option<Ask>),
     /// The connection took a frame.
     Sent,
     /// The connection takes no frames any more.
@@ -48,21 +57,6 @@ enum Event {
     Timer,
     /// The service ends.
     Drain,
-}
-
-/// Something to be applied.
-enum Job {
-    /// A whole batch, and when its first frame came.
-    Batch(Gathered, Instant, Instant),
-    /// Progress without items.
-    Progress(SenderHeartbeat),
-}
-
-/// Something that was applied.
-struct Done {
-    applied: Applied,
-    /// For a batch: its number, and how long it took.
-    batch: Option<(u64, Durations)>,
 }
 
 /// A batch that is being gathered.
@@ -76,46 +70,63 @@ struct Open {
 
 /// One admitted session.
 pub(crate) struct Session {
-    store: Arc<Store>,
     source: DatabaseId,
     epoch: u64,
     window: Window,
+    published: watch::Receiver<Published>,
     cursor: Etag,
-    vector: ChangeVector,
+    /// What the sender was told last.
+    told: (Etag, ChangeVector),
+    /// When it is to be told of news.
+    tell: Option<Instant>,
     grammar: Grammar,
     number: u64,
     open: Option<Open>,
-    queue: VecDeque<Job>,
-    working: Option<BoxFuture<'static, Result<Done, IncomingError>>>,
+    /// Whether frames are dropped until the sender has rewound.
+    dropping: bool,
+    pipeline: Pipeline,
     outbox: VecDeque<ToSender>,
     echo: Timestamp,
+    asked: Asked,
+    /// Who waits for a sign of the sender.
+    probes: Vec<oneshot::Sender<()>>,
     heard: Instant,
     beat: Instant,
     draining: bool,
 }
 
 impl Session {
-    /// The session that the store has opened for `source`.
-    pub(crate) fn new(store: Store, source: DatabaseId, opened: Opened, window: Window) -> Self {
+    /// The session that the store has opened for `source`, and its presence.
+    pub(crate) fn new(
+        store: Store,
+        source: DatabaseId,
+        opened: Opened,
+        window: Window,
+    ) -> (Self, Presence) {
         let now = Instant::now();
-        Self {
-            store: Arc::new(store),
+        let (presence, asked) = presence();
+        let session = Self {
             source,
             epoch: opened.epoch,
             window,
+            published: store.subscribe(),
             cursor: opened.cursor,
-            vector: opened.vector,
+            told: (opened.cursor, opened.vector),
+            tell: None,
             grammar: Grammar::Idle,
             number: 0,
             open: None,
-            queue: VecDeque::new(),
-            working: None,
+            dropping: false,
+            pipeline: Pipeline::new(store, source, opened.epoch),
             outbox: VecDeque::new(),
             echo: Timestamp::from_micros(0),
+            asked,
+            probes: Vec::new(),
             heard: now,
             beat: now,
             draining: false,
-        }
+        };
+        (session, presence)
     }
 
     /// Runs until the sender hangs up, the service drains, or something is wrong.
@@ -130,15 +141,16 @@ impl Session {
         mut drain: Shutdown,
     ) -> Result<(), IncomingError> {
         loop {
-            self.start_next();
-            if self.draining && self.working.is_none() && self.outbox.is_empty() {
+            if self.draining && self.pipeline.is_empty() && self.outbox.is_empty() {
                 return Err(IncomingError::Draining);
             }
             let timer = (self.beat + HEARTBEAT).min(self.heard + SILENCE_MAX);
+            let timer = self.tell.map_or(timer, |tell| timer.min(tell));
             let event = tokio::select! {
                 biased;
+                asked = self.asked.recv() => Event::Asked(asked),
                 frame = inbound.next(), if !self.draining => Event::Frame(frame),
-                done = finished(&mut self.working) => Event::Done(done),
+                done = self.pipeline.next() => Event::Done(done),
                 permit = outbound.reserve(), if !self.outbox.is_empty() => {
                     match (permit, self.outbox.pop_front()) {
                         (Ok(permit), Some(frame)) => {
@@ -148,6 +160,7 @@ impl Session {
                         _ => Event::Hangup,
                     }
                 }
+                Ok(()) = self.published.changed() => Event::News,
                 () = drain.requested(), if !self.draining => Event::Drain,
                 () = sleep_until(timer) => Event::Timer,
             };
@@ -165,19 +178,36 @@ impl Session {
                 self.on_done(done?);
                 Ok(())
             }
-            Event::Timer => self.on_timer(),
-            Event::Drain => {
-                // What is being applied is finished and acknowledged; the rest comes again.
-                self.draining = true;
-                self.queue.clear();
+            Event::News => {
+                self.on_news();
                 Ok(())
             }
-            Event::Frame(None) | Event::Sent | Event::Hangup => Ok(()),
+            Event::Asked(Some(Ask::Probe(reply))) => {
+                self.probes.retain(|probe| !probe.is_closed());
+                self.probes.push(reply);
+                self.heartbeat(true);
+                Ok(())
+            }
+            Event::Asked(Some(Ask::Supersede)) => {
+                Err(IncomingError::Superseded { epoch: self.epoch })
+            }
+            Event::Timer => self.on_timer(),
+            Event::Drain => {
+                // What the store has been given is finished and acknowledged; the rest comes again.
+                self.draining = true;
+                self.pipeline.close();
+                Ok(())
+            }
+            Event::Asked(None) | Event::Frame(None) | Event::Sent | Event::Hangup => Ok(()),
         }
     }
 
     fn on_frame(&mut self, frame: ToReceiver) -> Result<(), IncomingError> {
         self.heard = Instant::now();
+        for probe in self.probes.drain(..) {
+            // Who asked may have given up.
+            let _ = probe.send(());
+        }
         self.grammar = self.grammar.step(frame.kind())?;
         match frame {
             ToReceiver::Offer(_) => Ok(()),
@@ -186,11 +216,12 @@ impl Session {
             ToReceiver::BatchEnd(end) => self.on_end(end),
             ToReceiver::Heartbeat(beat) => {
                 self.echo = beat.sent_at;
-                if beat.last > self.cursor || beat.frontier.is_some() {
-                    self.queue.push_back(Job::Progress(beat));
+                if !self.dropping && (beat.last > self.cursor || beat.frontier.is_some()) {
+                    self.pipeline.push(Job::Progress(beat));
                 }
-                self.check_queue()
+                self.check_window()
             }
+            ToReceiver::Rewound { number } => self.on_rewound(number),
         }
     }
 
@@ -212,7 +243,9 @@ impl Session {
         if open.bytes > BATCH_BYTES_MAX {
             return Err(IncomingError::BatchTooLarge { number: open.number, max: BATCH_BYTES_MAX });
         }
-        open.frames.push(encoded);
+        if !self.dropping {
+            open.frames.push(encoded);
+        }
         Ok(())
     }
 
@@ -221,38 +254,54 @@ impl Session {
         if end.number != open.number {
             return Err(IncomingError::Number { number: end.number, expected: open.number });
         }
-        let batch = Gathered { after: open.after, frames: open.frames, end };
-        self.queue.push_back(Job::Batch(batch, open.since, Instant::now()));
-        self.check_queue()
+        if !self.dropping {
+            let batch = Gathered { after: open.after, frames: open.frames, end };
+            let (since, complete) = (open.since, Instant::now());
+            self.pipeline.push(Job::Batch { batch, since, complete });
+        }
+        self.check_window()
     }
 
-    /// A sender that keeps to its window never fills the queue.
-    fn check_queue(&self) -> Result<(), IncomingError> {
+    /// The sender has gone back: what comes now continues from what is durable.
+    fn on_rewound(&mut self, number: u64) -> Result<(), IncomingError> {
+        if !self.dropping || number <= self.number {
+            return Err(IncomingError::Rewound { number });
+        }
+        self.dropping = false;
+        self.open = None;
+        self.number = number - 1;
+        Ok(())
+    }
+
+    /// A sender that keeps to its window never fills the pipeline.
+    fn check_window(&self) -> Result<(), IncomingError> {
         // Every batch may be followed by a heartbeat.
         let most = self.window.batches as usize * 2 + 2;
-        if self.queue.len() > most { Err(IncomingError::Window { most }) } else { Ok(()) }
-    }
-
-    fn start_next(&mut self) {
-        if self.working.is_some() {
-            return;
-        }
-        let Some(job) = self.queue.pop_front() else { return };
-        let (store, source, epoch) = (Arc::clone(&self.store), self.source, self.epoch);
-        self.working = Some(work(store, source, epoch, job).boxed());
+        if self.pipeline.len() > most { Err(IncomingError::Window { most }) } else { Ok(()) }
     }
 
     fn on_done(&mut self, done: Done) {
-        self.working = None;
-        let Applied { cursor, vector, .. } = &done.applied;
-        self.cursor = *cursor;
-        self.vector.clone_from(vector);
-        if let Some((number, durations)) = done.batch {
-            self.acknowledge(number, &done.applied, durations);
+        match done {
+            Done::Applied { applied, batch } => {
+                self.cursor = applied.cursor;
+                match batch {
+                    Some((number, durations)) => self.acknowledge(number, applied, durations),
+                    None => self.on_news(),
+                }
+            }
+            Done::Refused { number, reason } => self.rewind(number, reason),
         }
     }
 
-    fn acknowledge(&mut self, number: u64, applied: &Applied, durations: Durations) {
+    fn rewind(&mut self, number: u64, reason: RewindReason) {
+        self.dropping = true;
+        if let Some(open) = &mut self.open {
+            open.frames.clear();
+        }
+        self.outbox.push_back(ToSender::Rewind { number, reason });
+    }
+
+    fn acknowledge(&mut self, number: u64, applied: Applied, durations: Durations) {
         if applied.collided > 0 {
             tracing::error!(
                 source = %self.source,
@@ -262,11 +311,21 @@ impl Session {
                  differ, and neither version is newer"
             );
         }
+        tracing::debug!(
+            batch = number,
+            cursor = applied.cursor.get(),
+            applied = applied.applied,
+            already_present = applied.already_present,
+            merged = applied.merged,
+            conflicted = applied.conflicted,
+            "batch durable"
+        );
         self.beat = Instant::now();
+        self.told = (applied.cursor, applied.vector.clone());
         self.outbox.push_back(ToSender::Ack(Ack {
             number,
             cursor: applied.cursor,
-            vector: applied.vector.clone(),
+            vector: applied.vector,
             outcomes: Outcomes {
                 applied: applied.applied,
                 already_present: applied.already_present,
@@ -277,65 +336,35 @@ impl Session {
         }));
     }
 
+    /// What the sender does not know yet is told soon, with what else comes until then.
+    fn on_news(&mut self) {
+        let vector = &self.published.borrow_and_update().vector;
+        if self.told.0 != self.cursor || self.told.1 != *vector {
+            self.tell.get_or_insert_with(|| Instant::now() + TELL);
+        }
+    }
+
     fn on_timer(&mut self) -> Result<(), IncomingError> {
         let now = Instant::now();
         if now >= self.heard + SILENCE_MAX {
             return Err(IncomingError::Silent);
         }
-        if now >= self.beat + HEARTBEAT {
-            self.beat = now;
-            self.outbox.push_back(ToSender::Heartbeat(ReceiverHeartbeat {
-                cursor: self.cursor,
-                vector: self.vector.clone(),
-                echo: self.echo,
-            }));
+        if now >= self.beat + HEARTBEAT || self.tell.is_some_and(|tell| now >= tell) {
+            self.heartbeat(false);
         }
         Ok(())
     }
-}
 
-/// Unpacks and applies one job.
-async fn work(
-    store: Arc<Store>,
-    source: DatabaseId,
-    epoch: u64,
-    job: Job,
-) -> Result<Done, IncomingError> {
-    match job {
-        Job::Progress(beat) => {
-            let SenderHeartbeat { after, last, frontier, .. } = beat;
-            let incoming = Incoming { source, epoch, after, last, frontier, items: Vec::new() };
-            Ok(Done { applied: store.apply(incoming).await?, batch: None })
-        }
-        Job::Batch(batch, since, complete) => {
-            let started = Instant::now();
-            let (items, batch) = tokio::task::spawn_blocking(move || (unpack(&batch), batch))
-                .await
-                .map_err(|_| IncomingError::Draining)?;
-            let BatchEnd { number, last, frontier, .. } = batch.end;
-            let incoming =
-                Incoming { source, epoch, after: batch.after, last, frontier, items: items? };
-            let applied = store.apply(incoming).await?;
-            let durations = Durations {
-                received: micros(complete - since),
-                waited: micros(started - complete),
-                applied: micros(started.elapsed()),
-            };
-            Ok(Done { applied, batch: Some((number, durations)) })
-        }
-    }
-}
-
-fn micros(duration: Duration) -> u64 {
-    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
-}
-
-/// The job under way; waits for ever when there is none.
-async fn finished(
-    working: &mut Option<BoxFuture<'static, Result<Done, IncomingError>>>,
-) -> Result<Done, IncomingError> {
-    match working {
-        Some(working) => working.await,
-        None => std::future::pending().await,
+    fn heartbeat(&mut self, answer_wanted: bool) {
+        let vector = self.published.borrow().vector.clone();
+        self.beat = Instant::now();
+        self.tell = None;
+        self.told = (self.cursor, vector.clone());
+        self.outbox.push_back(ToSender::Heartbeat(ReceiverHeartbeat {
+            cursor: self.cursor,
+            vector,
+            echo: self.echo,
+            answer_wanted,
+        }));
     }
 }

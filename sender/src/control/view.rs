@@ -64,8 +64,10 @@ impl Facts {
         status: &Status,
     ) -> Result<Option<Self>, WireError> {
         let snapshot = database.store().snapshot();
-        let written = snapshot.header().followers.acknowledged(id).unwrap_or_default();
-        let acknowledged = if status.heard.is_some() { status.last_acknowledged } else { written };
+        // Before the destination was heard of: what is written down.
+        let unheard = status.heard.is_none() && status.last_acknowledged.is_zero();
+        let written = snapshot.header().followers.acknowledged(id).filter(|_| unheard);
+        let acknowledged = written.unwrap_or(status.last_acknowledged);
         blocking(move || {
             Self::read(snapshot, id, acknowledged).map_err(|error| failure::store(&error))
         })
@@ -165,6 +167,7 @@ fn progress(facts: &Facts, status: &Status, now: Timestamp) -> part::Progress {
         items_already_present: counts.already_present,
         items_merged: counts.merged,
         items_conflicted: counts.conflicted,
+        items_left_out: counts.left_out,
     }
 }
 

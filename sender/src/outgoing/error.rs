@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use jackdaw_common::Etag;
+use jackdaw_common::{Etag, frame::RewindReason};
 use jackdaw_node::channel::ConnectError;
 use jackdaw_proto::{convert::replication::FrameError, wire::Reason};
 use jackdaw_store::{FollowError, StoreError};
@@ -50,6 +50,16 @@ pub(crate) enum SessionError {
     /// The first frame was no accept.
     #[error("the receiver sent something before it accepted")]
     NotAccepted,
+    /// A batch was not applied, for the second time in a row.
+    #[error("batch {number}, after etag {after}, was not applied again: {}", why(*.reason))]
+    Rewound {
+        /// Its number.
+        number: u64,
+        /// The etag it continues from.
+        after: Etag,
+        /// Why.
+        reason: RewindReason,
+    },
     /// What it says cannot be true.
     #[error("the receiver {0}")]
     Untrue(#[from] Untrue),
@@ -90,6 +100,14 @@ const BLOCKING: [Reason; 10] = [
     Reason::TaskFenced,
 ];
 
+/// Why a batch was not applied, for people.
+fn why(reason: RewindReason) -> &'static str {
+    match reason {
+        RewindReason::Checksum => "it did not arrive as it was sent",
+        RewindReason::ApplyFailed => "the destination could not apply it; its log says why",
+    }
+}
+
 impl From<FollowError> for SessionError {
     fn from(error: FollowError) -> Self {
         match error {
@@ -115,6 +133,10 @@ impl SessionError {
             Self::Pack(PackError::Store(_)) | Self::Source(_) | Self::SourceClosed => {
                 Reason::StoreFailed.as_str()
             }
+            Self::Rewound { reason: RewindReason::Checksum, .. } => {
+                Reason::ChecksumMismatch.as_str()
+            }
+            Self::Rewound { reason: RewindReason::ApplyFailed, .. } => Reason::ApplyFailed.as_str(),
             Self::Protocol(_) => Reason::ProtocolVersionUnsupported.as_str(),
         }
     }
@@ -128,7 +150,8 @@ impl SessionError {
 
     /// When to try again.
     pub(crate) fn retry(&self) -> Retry {
-        let blocked = BLOCKING.iter().any(|reason| reason.as_str() == self.reason());
+        let blocked = matches!(self, Self::Rewound { .. })
+            || BLOCKING.iter().any(|reason| reason.as_str() == self.reason());
         if blocked { Retry::Blocked } else { Retry::Backoff }
     }
 }

@@ -1,17 +1,25 @@
 //! A part of the source becomes a batch: whole transactions, encoded, in frames.
 //!
-//! Blocking: it reads the store and runs on a blocking thread. Reads one published snapshot.
+//! Blocking: it reads the store and runs on a blocking thread. Reads one published snapshot. What
+//! the destination has is left out, and so is a version whose successor is in the same batch.
 
-use bytes::{Bytes, BytesMut};
+mod frames;
+mod selection;
+#[cfg(test)]
+mod tests;
+
+use bytes::Bytes;
 use jackdaw_common::{
-    ChangeVector, Etag,
+    ChangeVector, Etag, IncarnationId, Item,
     batch::{BatchLimits, Filling},
-    limits::FRAME_BYTES_MAX,
+    limits::PACK_ROWS_MAX,
 };
 use jackdaw_proto::convert::replication::OutgoingItem;
 use jackdaw_store::{Snapshot, StoreError};
 use thiserror::Error;
-use xxhash_rust::xxh3::Xxh3;
+
+use frames::Frames;
+use selection::Selection;
 
 /// A batch ready to go, or the news that there is none.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +32,8 @@ pub(crate) struct Packed {
     pub(crate) items: u64,
     /// Encoded bytes of its items.
     pub(crate) bytes: u64,
+    /// Rows left out: the destination has them, or their successors are in the batch.
+    pub(crate) left_out: u64,
     /// xxh3-64 over its frames.
     pub(crate) checksum: u64,
     /// Its items, frame by frame.
@@ -52,85 +62,88 @@ pub(crate) enum PackError {
     Store(#[from] StoreError),
 }
 
+/// What is known of the destination, as it has said in this session.
+#[derive(Clone, Debug)]
+pub(crate) struct Destination {
+    /// The id of the entries it mints.
+    pub(crate) incarnation: IncarnationId,
+    /// Everything it durably holds.
+    pub(crate) known: ChangeVector,
+    /// Largest encoded item it takes, bytes.
+    pub(crate) item_bytes_max: u64,
+}
+
+impl Destination {
+    /// Whether a version need not be sent: the destination holds it, or something that has seen it.
+    ///
+    /// A version that was minted is held where its vector is covered: a database vector claims only
+    /// what is there (invariant I6). One that is a merge may be covered entry by entry and be
+    /// nowhere; it is sent. What the destination has written itself need not be heard of first; if
+    /// it went back, the frontier tells it so.
+    fn has(&self, item: &Item) -> bool {
+        item.minted.is_some_and(|minted| {
+            minted.incarnation == self.incarnation || self.known.covers(&item.version.vector)
+        })
+    }
+}
+
 /// Packs what comes after `after`.
 pub(crate) fn pack(
     snapshot: &Snapshot,
     after: Etag,
     limits: BatchLimits,
-    item_bytes_max: u64,
+    destination: &Destination,
 ) -> Result<Packed, PackError> {
     let mut filling = Filling::new(limits);
-    let mut frames = Frames::default();
-    let mut last = after;
+    let mut selection = Selection::default();
+    let (mut last, mut rows, mut left_out) = (after, 0, 0);
     let mut full = false;
     for row in snapshot.changes_after(after) {
-        let item = row?.into_item();
-        if !filling.takes(item.transaction) {
+        let row = row?;
+        let previous = row.previous;
+        let item = row.into_item();
+        let border = selection.begins_another(item.transaction);
+        if !filling.takes(item.transaction) || (border && rows >= PACK_ROWS_MAX) {
             full = true;
             break;
         }
-        let outgoing = OutgoingItem::new(&item);
-        let bytes = outgoing.bytes();
-        if bytes as u64 > item_bytes_max {
-            return Err(PackError::ItemTooLarge {
-                id: item.version.id.as_str().to_owned(),
-                etag: item.etag,
-                bytes,
-                max: item_bytes_max,
-            });
-        }
-        filling.add(item.transaction, bytes);
-        frames.add(&outgoing);
+        rows += 1;
         last = item.etag;
+        selection.enter(item.transaction);
+        if let Some(bytes) = selection.supersede(previous) {
+            left_out += 1;
+            filling.remove(bytes);
+        }
+        if destination.has(&item) {
+            left_out += 1;
+            continue;
+        }
+        let outgoing = OutgoingItem::new(&item);
+        fits(&item, &outgoing, destination)?;
+        filling.add(item.transaction, outgoing.bytes());
+        selection.add(item.etag, outgoing);
     }
     let header = snapshot.header();
     let frontier = (!full).then(|| header.vector.clone());
     if !full {
         last = header.last_etag.max(after);
     }
+    let mut frames = Frames::default();
+    let (mut items, mut bytes) = (0, 0);
+    for item in selection.into_items() {
+        frames.add(&item);
+        items += 1;
+        bytes += item.bytes() as u64;
+    }
     let (frames, checksum) = frames.close();
-    Ok(Packed {
-        after,
-        last,
-        items: filling.items() as u64,
-        bytes: filling.bytes() as u64,
-        checksum,
-        frames,
-        frontier,
-    })
+    Ok(Packed { after, last, items, bytes, left_out, checksum, frames, frontier })
 }
 
-/// Items cut into frames.
-#[derive(Default)]
-struct Frames {
-    closed: Vec<Bytes>,
-    open: BytesMut,
-}
-
-impl Frames {
-    /// Appends an item; one that is larger than a frame stands alone.
-    fn add(&mut self, item: &OutgoingItem) {
-        if self.open.is_empty() {
-            self.open.reserve(FRAME_BYTES_MAX.max(item.bytes()));
-        } else if self.open.len() + item.bytes() > FRAME_BYTES_MAX {
-            self.cut();
-            self.open.reserve(FRAME_BYTES_MAX.max(item.bytes()));
-        }
-        item.append_to(&mut self.open);
+fn fits(item: &Item, outgoing: &OutgoingItem, destination: &Destination) -> Result<(), PackError> {
+    let (bytes, max) = (outgoing.bytes(), destination.item_bytes_max);
+    if bytes as u64 <= max {
+        return Ok(());
     }
-
-    fn cut(&mut self) {
-        if !self.open.is_empty() {
-            self.closed.push(self.open.split().freeze());
-        }
-    }
-
-    fn close(mut self) -> (Vec<Bytes>, u64) {
-        self.cut();
-        let mut checksum = Xxh3::new();
-        for frame in &self.closed {
-            checksum.update(frame);
-        }
-        (self.closed, checksum.digest())
-    }
+    let id = item.version.id.as_str().to_owned();
+    Err(PackError::ItemTooLarge { id, etag: item.etag, bytes, max })
 }

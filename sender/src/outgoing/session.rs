@@ -16,8 +16,11 @@ use jackdaw_common::{
     ChangeVector, Etag, Timestamp,
     batch::BatchLimits,
     clock::Clock,
-    frame::{Accept, Ack, BatchEnd, ReceiverHeartbeat, SenderHeartbeat, ToReceiver, ToSender},
-    limits::{HEARTBEAT_MILLIS, SILENCE_MILLIS_MAX},
+    frame::{
+        Accept, Ack, BatchEnd, ReceiverHeartbeat, RewindReason, SenderHeartbeat, ToReceiver,
+        ToSender, Window,
+    },
+    limits::{HEARTBEAT_MILLIS, REWINDS_MAX, SILENCE_MILLIS_MAX},
 };
 use jackdaw_node::shutdown::Shutdown;
 use jackdaw_store::{Published, Store};
@@ -29,8 +32,8 @@ use tokio::{
 
 use super::{
     error::SessionError,
-    pack::{PackError, Packed, pack},
-    settle::{InFlight, check_cursor, settle},
+    pack::{Destination, PackError, Packed, pack},
+    settle::{InFlight, Untrue, check_cursor, settle},
 };
 use crate::progress::{Board, Phase, Status, TaskKey};
 
@@ -61,7 +64,8 @@ pub(crate) struct Session {
     board: Board,
     key: TaskKey,
     clock: Arc<dyn Clock>,
-    accept: Accept,
+    window: Window,
+    destination: Destination,
     published: watch::Receiver<Published>,
     /// Acknowledged by the destination.
     acknowledged: Etag,
@@ -72,6 +76,8 @@ pub(crate) struct Session {
     /// What the destination was told at the last whole point.
     frontier: Option<ChangeVector>,
     number: u64,
+    /// Rewinds since the last ack.
+    rewinds: u32,
     packing: Option<JoinHandle<Result<Packed, PackError>>>,
     ready: Option<Packed>,
     in_flight: VecDeque<InFlight>,
@@ -95,18 +101,25 @@ impl Session {
         check_cursor(accept.cursor, Etag::ZERO, last).map_err(SessionError::Untrue)?;
         let (cursor, now) = (accept.cursor, Instant::now());
         let heard_at = clock.now();
+        let destination = Destination {
+            incarnation: accept.incarnation,
+            known: accept.vector,
+            item_bytes_max: accept.item_bytes_max,
+        };
         Ok(Self {
             store,
             board,
             key,
             clock,
-            accept,
+            window: accept.window,
+            destination,
             published,
             acknowledged: cursor,
             sent: cursor,
             scanned: cursor,
             frontier: None,
             number: 0,
+            rewinds: 0,
             packing: None,
             ready: None,
             in_flight: VecDeque::new(),
@@ -176,6 +189,7 @@ impl Session {
             ToSender::Accept(_) => return Err(SessionError::UnexpectedAccept),
             ToSender::Ack(ack) => self.on_ack(ack)?,
             ToSender::Heartbeat(beat) => self.on_heartbeat(beat)?,
+            ToSender::Rewind { number, reason } => self.on_rewind(number, reason)?,
         }
         Ok(())
     }
@@ -183,6 +197,8 @@ impl Session {
     fn on_ack(&mut self, ack: Ack) -> Result<(), SessionError> {
         let batch = settle(&mut self.in_flight, &ack, self.sent)?;
         self.acknowledged = self.acknowledged.max(ack.cursor);
+        self.rewinds = 0;
+        self.destination.known.merge_from(&ack.vector);
         self.send_ready();
         self.pack_more(false);
         self.report(|status| {
@@ -210,7 +226,35 @@ impl Session {
     fn on_heartbeat(&mut self, beat: ReceiverHeartbeat) -> Result<(), SessionError> {
         check_cursor(beat.cursor, self.acknowledged, self.sent)?;
         self.acknowledged = beat.cursor;
+        self.destination.known.merge_from(&beat.vector);
+        if beat.answer_wanted && self.outbox.is_empty() {
+            self.heartbeat(self.sent, None);
+        }
         self.report(|status| status.destination_vector = beat.vector);
+        Ok(())
+    }
+
+    /// Goes back to what is acknowledged: the batch was not applied, nor anything behind it.
+    fn on_rewind(&mut self, number: u64, reason: RewindReason) -> Result<(), SessionError> {
+        let expected = self.in_flight.front().map(|batch| batch.number);
+        if expected != Some(number) {
+            return Err(Untrue::Number { acked: number, expected }.into());
+        }
+        self.rewinds += 1;
+        if self.rewinds >= REWINDS_MAX {
+            let after = self.acknowledged;
+            return Err(SessionError::Rewound { number, after, reason });
+        }
+        tracing::warn!(batch = number, ?reason, "batch was not applied, sending it again");
+        self.in_flight.clear();
+        self.outbox.clear();
+        self.ready = None;
+        self.packing = None;
+        self.frontier = None;
+        self.sent = self.acknowledged;
+        self.scanned = self.acknowledged;
+        self.outbox.push_back(ToReceiver::Rewound { number: self.number + 1 });
+        self.pack_more(true);
         Ok(())
     }
 
@@ -224,10 +268,11 @@ impl Session {
 
     /// Sends what is packed, if the window has room for it.
     fn send_ready(&mut self) {
-        let window = self.accept.window;
+        let window = self.window;
         let Some(packed) = self.ready.take() else { return };
         if packed.items == 0 {
             self.tell_progress(packed.last, packed.frontier);
+            self.report(|status| status.counts.left_out += packed.left_out);
             return;
         }
         let bytes: u64 = self.in_flight.iter().map(|batch| batch.bytes).sum();
@@ -243,7 +288,7 @@ impl Session {
 
     fn send(&mut self, packed: Packed) {
         self.number += 1;
-        let Packed { after, last, items, bytes, checksum, frames, frontier } = packed;
+        let Packed { after, last, items, bytes, left_out, checksum, frames, frontier } = packed;
         let number = self.number;
         self.in_flight.push_back(InFlight { number, last, items, bytes });
         self.sent = last;
@@ -258,6 +303,7 @@ impl Session {
         self.report(|status| {
             status.counts.items_sent += items;
             status.counts.bytes_sent += bytes;
+            status.counts.left_out += left_out;
         });
     }
 
@@ -306,9 +352,9 @@ impl Session {
             return;
         }
         let (snapshot, after) = (self.store.snapshot(), self.scanned);
-        let item_bytes_max = self.accept.item_bytes_max;
+        let destination = self.destination.clone();
         self.packing = Some(tokio::task::spawn_blocking(move || {
-            pack(&snapshot, after, BatchLimits::default(), item_bytes_max)
+            pack(&snapshot, after, BatchLimits::default(), &destination)
         }));
     }
 

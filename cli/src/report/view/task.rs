@@ -55,6 +55,7 @@ struct ProgressView {
     items_already_present: u64,
     items_merged: u64,
     items_conflicted: u64,
+    items_left_out: u64,
 }
 
 /// What went wrong last.
@@ -119,6 +120,7 @@ impl From<Progress> for ProgressView {
             items_already_present: progress.items_already_present,
             items_merged: progress.items_merged,
             items_conflicted: progress.items_conflicted,
+            items_left_out: progress.items_left_out,
         }
     }
 }
@@ -213,8 +215,9 @@ impl Shown for TaskView {
             (
                 "sent",
                 format!(
-                    "{} items, {} bytes, {} batches acknowledged",
+                    "{} items, {} left out, {} bytes, {} batches acknowledged",
                     grouped(progress.items_sent),
+                    grouped(progress.items_left_out),
                     grouped(progress.bytes_sent),
                     grouped(progress.batches_acknowledged),
                 ),

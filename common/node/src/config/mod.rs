@@ -38,7 +38,7 @@ const LISTEN_DEFAULT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr
 const DRAIN_SECONDS_DEFAULT: u64 = 10;
 /// The longest that may be told: an hour.
 const DRAIN_SECONDS_MAX: u64 = 3600;
-/// How many seconds old a deletion is at least before it is forgotten, unless told otherwise: a day.
+/// How old a deletion is at least before it is forgotten, unless told otherwise: a day, in seconds.
 const TOMBSTONE_AGE_DEFAULT: u64 = 24 * 3600;
 /// The longest that may be told: ten years.
 const TOMBSTONE_AGE_MAX: u64 = 10 * 365 * 24 * 3600;
@@ -65,7 +65,7 @@ pub struct Config {
     pub log_format: LogFormat,
     /// How long open calls may take to finish when the service ends.
     pub drain: Duration,
-    /// How old a deletion is at least before it is forgotten. It stays longer while a task needs it.
+    /// How old a deletion is at least before it is forgotten; it stays while a task needs it.
     pub tombstone_age: Duration,
     origins: BTreeMap<&'static str, Origin>,
     entry_origins: Vec<Origin>,

@@ -107,6 +107,7 @@ async fn progress_is_that_of_the_board_and_the_database() {
             already_present: 5,
             merged: 6,
             conflicted: 7,
+            left_out: 8,
         };
     });
     let progress = site.get_task("1").await.unwrap().progress.unwrap();
@@ -124,8 +125,9 @@ async fn progress_is_that_of_the_board_and_the_database() {
         progress.items_already_present,
         progress.items_merged,
         progress.items_conflicted,
+        progress.items_left_out,
     ];
-    assert_eq!(counts, [1, 2, 3, 4, 5, 6, 7]);
+    assert_eq!(counts, [1, 2, 3, 4, 5, 6, 7, 8]);
 }
 
 #[tokio::test]

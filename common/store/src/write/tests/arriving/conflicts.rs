@@ -2,7 +2,7 @@
 
 use jackdaw_common::{ChangeVector, Collection, Etag, Item};
 
-use super::harness::*;
+use super::super::harness::*;
 use crate::{Lookup, Store, TransactError, tables::changes::ChangeRow};
 
 fn versions(store: &Store, document: &str) -> Vec<ChangeRow> {

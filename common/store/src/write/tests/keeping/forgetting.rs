@@ -2,7 +2,7 @@
 
 use jackdaw_common::{ChangeVector, Timestamp};
 
-use super::harness::*;
+use super::super::harness::*;
 use crate::{Begin, BeginError, Forget, Store};
 
 /// Forgets everything that may go of what was committed before a time; answers how many.

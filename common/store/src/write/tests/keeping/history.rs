@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jackdaw_common::Etag;
 
-use super::harness::*;
+use super::super::harness::*;
 use crate::{Store, engine::Memory, keys::TABLES, write::Collector};
 
 /// The etags of all rows, and what they say.

@@ -2,7 +2,7 @@
 
 use jackdaw_common::{ChangeVector, DatabaseId, Etag, IncarnationId, Timestamp};
 
-use super::harness::*;
+use super::super::harness::*;
 use crate::{ApplyError, Begin, BeginError, Session, Store, tables::cursors::Owner};
 
 /// Brings the cursor of source 2 to an etag, in a session of its own.

@@ -2,7 +2,7 @@
 
 use jackdaw_common::{Collection, Content, Etag, Item, Timestamp, Version};
 
-use super::harness::*;
+use super::super::harness::*;
 use crate::{Applied, ApplyError, Incoming, Lookup, Store};
 
 async fn header_and_rows(

@@ -1,0 +1,5 @@
+//! What comes from other databases: sessions, batches, conflicts.
+
+mod applying;
+mod conflicts;
+mod sessions;

@@ -1,0 +1,271 @@
+//! Batches on their way into the store: unpacked side by side, applied in the order they came.
+//!
+//! ```text
+//!   batch ──► unpacking (blocking, several at once) ──► the writer's queue, one after the other
+//!                                                              │
+//!   done, in order ◄── durable ◄── one commit for all that wait ┘
+//! ```
+//!
+//! Progress without items takes the same way, so that it never overtakes the batches before it. The
+//! first failure stops everything behind it: nothing more is queued, and what was queued is refused
+//! by the store, since it continues from what was not applied (pitfall 11).
+
+use std::time::Duration;
+
+use futures_util::{
+    FutureExt as _, StreamExt as _,
+    future::{BoxFuture, Fuse},
+    stream::FuturesOrdered,
+};
+use jackdaw_common::{
+    DatabaseId, Etag,
+    frame::{BatchEnd, Durations, RewindReason, SenderHeartbeat},
+};
+use jackdaw_node::offload::offload;
+use jackdaw_store::{Applied, ApplyError, Incoming, IncomingItem, Store};
+use tokio::time::Instant;
+
+use super::{
+    error::IncomingError,
+    unpack::{Gathered, UnpackError, unpack},
+};
+
+/// Something to be applied.
+pub(super) enum Job {
+    /// A whole batch.
+    Batch {
+        /// What came.
+        batch: Gathered,
+        /// When its first frame came.
+        since: Instant,
+        /// When its last one did.
+        complete: Instant,
+    },
+    /// Progress without items.
+    Progress(SenderHeartbeat),
+}
+
+/// What became of a job.
+pub(super) enum Done {
+    /// It is durable.
+    Applied {
+        /// What the store says.
+        applied: Applied,
+        /// For a batch: its number, and how long it took.
+        batch: Option<(u64, Durations)>,
+    },
+    /// It was not applied, nor was anything behind it, and nothing of that is under way any more.
+    Refused {
+        /// The batch's number.
+        number: u64,
+        /// Why.
+        reason: RewindReason,
+    },
+}
+
+/// A job whose items are decoded.
+struct Unpacked {
+    incoming: Incoming,
+    /// For a batch: its number, and how long it took to come; applied is when that began.
+    batch: Option<(u64, Durations, Instant)>,
+}
+
+/// Why a job goes no further.
+enum Failure {
+    /// The session ends.
+    Ends(IncomingError),
+    /// The sender is to send it again.
+    Again { number: u64, reason: RewindReason },
+    /// It continues from what was not applied: a job before it has failed.
+    Behind(ApplyError),
+}
+
+type Step<T> = BoxFuture<'static, Result<T, Failure>>;
+
+/// Batches on their way into the store.
+pub(super) struct Pipeline {
+    store: Store,
+    source: DatabaseId,
+    epoch: u64,
+    unpacking: FuturesOrdered<Step<Unpacked>>,
+    queueing: Fuse<Step<Step<Done>>>,
+    is_queueing: bool,
+    applying: FuturesOrdered<Step<Done>>,
+    refused: Option<(u64, RewindReason)>,
+}
+
+impl Pipeline {
+    /// An empty one, for a session of `source`.
+    pub(super) fn new(store: Store, source: DatabaseId, epoch: u64) -> Self {
+        Self {
+            store,
+            source,
+            epoch,
+            unpacking: FuturesOrdered::new(),
+            queueing: Fuse::terminated(),
+            is_queueing: false,
+            applying: FuturesOrdered::new(),
+            refused: None,
+        }
+    }
+
+    /// Jobs that are not done.
+    pub(super) fn len(&self) -> usize {
+        self.unpacking.len() + usize::from(self.is_queueing) + self.applying.len()
+    }
+
+    /// Whether nothing is under way.
+    pub(super) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Takes a job, behind those it has.
+    pub(super) fn push(&mut self, job: Job) {
+        let (source, epoch) = (self.source, self.epoch);
+        let incoming = move |after: Etag, last: Etag, frontier, items| Incoming {
+            source,
+            epoch,
+            after,
+            last,
+            frontier,
+            items,
+        };
+        let unpacking = async move {
+            match job {
+                Job::Progress(SenderHeartbeat { after, last, frontier, .. }) => {
+                    let incoming = incoming(after, last, frontier, Vec::new());
+                    Ok(Unpacked { incoming, batch: None })
+                }
+                Job::Batch { batch, since, complete } => {
+                    let after = batch.after;
+                    let (items, end) = decoded(batch).await?;
+                    let BatchEnd { number, last, frontier, .. } = end;
+                    let started = Instant::now();
+                    let durations = Durations {
+                        received: micros(complete - since),
+                        waited: micros(started - complete),
+                        applied: 0,
+                    };
+                    let incoming = incoming(after, last, frontier, items);
+                    Ok(Unpacked { incoming, batch: Some((number, durations, started)) })
+                }
+            }
+        };
+        self.unpacking.push_back(unpacking.boxed());
+    }
+
+    /// Forgets what the store has not been given yet: the session ends once the rest is done.
+    pub(super) fn close(&mut self) {
+        self.unpacking.clear();
+        self.queueing = Fuse::terminated();
+        self.is_queueing = false;
+    }
+
+    /// The next job that is done, in the order they came. Waits for ever when there is none. Cancel
+    /// safe.
+    ///
+    /// # Errors
+    ///
+    /// The session must end.
+    pub(super) async fn next(&mut self) -> Result<Done, IncomingError> {
+        loop {
+            if self.is_empty()
+                && let Some((number, reason)) = self.refused.take()
+            {
+                return Ok(Done::Refused { number, reason });
+            }
+            let failure = tokio::select! {
+                biased;
+                Some(done) = self.applying.next() => match done {
+                    Ok(done) => return Ok(done),
+                    Err(failure) => failure,
+                },
+                queued = &mut self.queueing, if self.is_queueing => {
+                    self.is_queueing = false;
+                    match queued {
+                        Ok(applying) => {
+                            self.applying.push_back(applying);
+                            continue;
+                        }
+                        Err(failure) => failure,
+                    }
+                }
+                Some(unpacked) = self.unpacking.next(), if !self.is_queueing => match unpacked {
+                    Ok(unpacked) => {
+                        self.queueing = queue(self.store.clone(), unpacked).boxed().fuse();
+                        self.is_queueing = true;
+                        continue;
+                    }
+                    Err(failure) => failure,
+                },
+                else => return std::future::pending().await,
+            };
+            self.fail(failure)?;
+        }
+    }
+
+    /// The first failure decides; those behind it only follow from it.
+    fn fail(&mut self, failure: Failure) -> Result<(), IncomingError> {
+        match failure {
+            Failure::Ends(error) => return Err(error),
+            Failure::Behind(error) if self.refused.is_none() => return Err(error.into()),
+            Failure::Behind(_) => {}
+            Failure::Again { number, reason } => {
+                self.close();
+                self.refused.get_or_insert((number, reason));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Checks and decodes a batch, away from the session.
+async fn decoded(batch: Gathered) -> Result<(Vec<IncomingItem>, BatchEnd), Failure> {
+    let (items, end) = offload(move || (unpack(&batch), batch.end))
+        .await
+        .map_err(|_| Failure::Ends(IncomingError::Draining))?;
+    match items {
+        Ok(items) => Ok((items, end)),
+        Err(error @ UnpackError::Checksum { .. }) => {
+            tracing::warn!(batch = end.number, %error, "batch refused");
+            Err(Failure::Again { number: end.number, reason: RewindReason::Checksum })
+        }
+        Err(error) => Err(Failure::Ends(error.into())),
+    }
+}
+
+/// Puts a job into the writer's queue; answers what waits for it to be durable.
+async fn queue(store: Store, unpacked: Unpacked) -> Result<Step<Done>, Failure> {
+    let Unpacked { incoming, batch } = unpacked;
+    let number = batch.as_ref().map(|(number, ..)| *number);
+    let applying =
+        store.enqueue(incoming).await.map_err(|error| Failure::of_store(error, number))?;
+    let applying = async move {
+        let applied = applying.await.map_err(|error| Failure::of_store(error, number))?;
+        let batch = batch.map(|(number, durations, started)| {
+            (number, Durations { applied: micros(started.elapsed()), ..durations })
+        });
+        Ok(Done::Applied { applied, batch })
+    };
+    Ok(applying.boxed())
+}
+
+impl Failure {
+    /// Of a job that the store did not apply; `number` is a batch's.
+    fn of_store(error: ApplyError, number: Option<u64>) -> Self {
+        match (error, number) {
+            (error @ ApplyError::Gap { .. }, _) => Self::Behind(error),
+            (ApplyError::Store(error), Some(number))
+                if !error.is_final() && !error.is_no_space() =>
+            {
+                tracing::error!(batch = number, %error, "batch could not be applied");
+                Self::Again { number, reason: RewindReason::ApplyFailed }
+            }
+            (error, _) => Self::Ends(error.into()),
+        }
+    }
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,1 @@
+//! What goes into a batch, and what does not.
