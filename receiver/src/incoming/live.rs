@@ -99,3 +99,6 @@ impl Drop for Entered {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

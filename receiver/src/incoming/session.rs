@@ -368,3 +368,8 @@ impl Session {
         }));
     }
 }
+
+#[cfg(test)]
+pub(crate) mod fixture;
+#[cfg(test)]
+mod tests;

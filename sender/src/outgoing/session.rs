@@ -11,7 +11,7 @@
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
-use futures_util::{Stream, StreamExt as _};
+use futures_util::{FutureExt as _, Stream, StreamExt as _, future::BoxFuture};
 use jackdaw_common::{
     ChangeVector, Etag, Timestamp,
     batch::BatchLimits,
@@ -22,17 +22,19 @@ use jackdaw_common::{
     },
     limits::{HEARTBEAT_MILLIS, REWINDS_MAX, SILENCE_MILLIS_MAX},
 };
-use jackdaw_node::shutdown::Shutdown;
+use jackdaw_node::{
+    offload::{Abandoned, offload},
+    shutdown::Shutdown,
+};
 use jackdaw_store::{Published, Store};
 use tokio::{
     sync::{mpsc, watch},
-    task::JoinHandle,
     time::{Instant, sleep_until},
 };
 
 use super::{
     error::SessionError,
-    pack::{Destination, PackError, Packed, pack},
+    pack::{Destination, Packed, pack},
     settle::{InFlight, Untrue, check_cursor, settle},
 };
 use crate::progress::{Board, Phase, Status, TaskKey};
@@ -78,7 +80,7 @@ pub(crate) struct Session {
     number: u64,
     /// Rewinds since the last ack.
     rewinds: u32,
-    packing: Option<JoinHandle<Result<Packed, PackError>>>,
+    packing: Option<BoxFuture<'static, Result<Packed, SessionError>>>,
     ready: Option<Packed>,
     in_flight: VecDeque<InFlight>,
     outbox: VecDeque<ToReceiver>,
@@ -353,9 +355,12 @@ impl Session {
         }
         let (snapshot, after) = (self.store.snapshot(), self.scanned);
         let destination = self.destination.clone();
-        self.packing = Some(tokio::task::spawn_blocking(move || {
-            pack(&snapshot, after, BatchLimits::default(), &destination)
-        }));
+        let packing = offload(move || pack(&snapshot, after, BatchLimits::default(), &destination));
+        let packing = packing.map(|packed| match packed {
+            Ok(packed) => packed.map_err(SessionError::from),
+            Err(Abandoned) => Err(SessionError::SourceClosed),
+        });
+        self.packing = Some(packing.boxed());
     }
 
     /// Brings the board up to date.
@@ -381,13 +386,15 @@ impl Session {
 
 /// The batch being packed; waits for ever when there is none.
 async fn finished(
-    packing: &mut Option<JoinHandle<Result<Packed, PackError>>>,
+    packing: &mut Option<BoxFuture<'static, Result<Packed, SessionError>>>,
 ) -> Result<Packed, SessionError> {
     match packing {
-        Some(packing) => match packing.await {
-            Ok(packed) => packed.map_err(SessionError::from),
-            Err(_) => Err(SessionError::SourceClosed),
-        },
+        Some(packing) => packing.await,
         None => std::future::pending().await,
     }
 }
+
+#[cfg(test)]
+pub(crate) mod fixture;
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,338 @@
-//! What goes into a batch, and what does not.
+//! What goes into a batch, and what does not; and that the batches of any history, cut anywhere,
+//! show a destination nothing but states of the source.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use jackdaw_common::{
+    Collection, Content, Entry, Timestamp, TransactionMark, Version, frame::PROTOCOL,
+};
+use jackdaw_proto::convert::replication::decode_items;
+use jackdaw_store::{
+    Begin, Command, Forget, Incoming, IncomingItem, NewId, Record, RecordKind, Session, Store,
+};
+
+use super::*;
+use crate::outgoing::session::fixture::{etag, identity, store};
+
+fn destination(known: ChangeVector) -> Destination {
+    Destination { incarnation: identity(9).incarnation, known, item_bytes_max: 1 << 24 }
+}
+
+fn nothing() -> Destination {
+    destination(ChangeVector::empty())
+}
+
+fn entry(n: u8, number: u64) -> Entry {
+    Entry { incarnation: identity(n).incarnation, etag: etag(number) }
+}
+
+fn vector(entries: &[(u8, u64)]) -> ChangeVector {
+    ChangeVector::from_entries(entries.iter().map(|&(n, number)| entry(n, number)))
+}
+
+fn put(id: &str, body: &str) -> Command {
+    Command::Put {
+        id: NewId::Given(id.parse().unwrap()),
+        collection: Collection::default(),
+        body: Bytes::copy_from_slice(body.as_bytes()),
+        expected: None,
+    }
+}
+
+fn delete(id: &str) -> Command {
+    Command::Delete { id: id.parse().unwrap(), expected: None }
+}
+
+async fn write(store: &Store, commands: Vec<Command>) {
+    store.transact(commands).await.unwrap();
+}
+
+/// From now on a task follows the database: it keeps what is overwritten.
+async fn follow(store: &Store) {
+    let record = Record {
+        kind: RecordKind::ExternalReplication,
+        key: Bytes::copy_from_slice(&1_u64.to_be_bytes()),
+        expected: None,
+        value: Some(Bytes::from_static(b"a task")),
+    };
+    store.record(vec![record]).await.unwrap();
+}
+
+async fn begin(here: &Store, source: u8) -> Session {
+    let begin = Begin {
+        source: identity(source).database,
+        incarnation: identity(source).incarnation,
+        last_etag: etag(1 << 40),
+        tombstone_floor: Etag::ZERO,
+        vector: ChangeVector::empty(),
+        task: 1,
+        generation: u64::from(PROTOCOL.0),
+    };
+    here.begin(begin).await.unwrap()
+}
+
+/// Versions arrive from database `source`, each in a transaction of its own.
+async fn arrive(here: &Store, source: u8, versions: &[(&str, ChangeVector, Option<Entry>, bool)]) {
+    let session = begin(here, source).await;
+    let items = versions.iter().enumerate().map(|(at, (id, vector, minted, live))| {
+        let number = session.cursor.get() + at as u64 + 1;
+        IncomingItem::from(Item {
+            etag: etag(number),
+            transaction: TransactionMark { first: etag(number), rows: 1 },
+            minted: *minted,
+            version: Version {
+                id: id.parse().unwrap(),
+                collection: Collection::default(),
+                vector: vector.clone(),
+                last_modified: Timestamp::from_micros(1),
+                content: match live {
+                    true => Content::Document(Bytes::from_static(b"{}")),
+                    false => Content::Tombstone,
+                },
+            },
+        })
+    });
+    let items: Vec<_> = items.collect();
+    let incoming = Incoming {
+        source: identity(source).database,
+        epoch: session.epoch,
+        after: session.cursor,
+        last: items.last().map_or(session.cursor, |item| item.item.etag),
+        frontier: None,
+        items,
+    };
+    here.apply(incoming).await.unwrap();
+}
+
+fn items(packed: &Packed) -> Vec<Item> {
+    let mut items = Vec::new();
+    for frame in &packed.frames {
+        decode_items(frame.clone(), &mut items).unwrap();
+    }
+    assert_eq!(items.len() as u64, packed.items);
+    items
+}
+
+/// Id, etag, first etag and rows of the transaction.
+fn shape(packed: &Packed) -> Vec<(String, u64, u64, u32)> {
+    let shape = |item: Item| {
+        let TransactionMark { first, rows } = item.transaction;
+        (item.version.id.as_str().to_owned(), item.etag.get(), first.get(), rows)
+    };
+    items(packed).into_iter().map(shape).collect()
+}
+
+fn row(id: &str, etag: u64, first: u64, rows: u32) -> (String, u64, u64, u32) {
+    (id.to_owned(), etag, first, rows)
+}
+
+fn all(store: &Store, destination: &Destination) -> Packed {
+    pack(&store.snapshot(), Etag::ZERO, BatchLimits::default(), destination).unwrap()
+}
+
+#[tokio::test]
+async fn what_the_destination_has_is_left_out() {
+    let store = store(1);
+    write(&store, vec![put("own", "{}")]).await;
+    let minted = |n, number| Some(entry(n, number));
+    arrive(
+        &store,
+        2,
+        &[
+            ("theirs", vector(&[(9, 7)]), minted(9, 7), true),
+            ("known", vector(&[(2, 3), (3, 4)]), minted(2, 3), true),
+            ("newer", vector(&[(2, 6)]), minted(2, 6), true),
+            ("half known", vector(&[(2, 4), (3, 9)]), minted(2, 4), true),
+            // Covered entry by entry, and perhaps nowhere: a merge of two deletions.
+            ("merged", vector(&[(2, 2), (3, 2)]), None, false),
+        ],
+    )
+    .await;
+    let packed = all(&store, &destination(vector(&[(2, 5), (3, 5)])));
+    let sent: Vec<_> = shape(&packed).into_iter().map(|(id, ..)| id).collect();
+    assert_eq!(sent, ["own", "newer", "half known", "merged"]);
+    assert_eq!((packed.left_out, packed.last), (2, etag(6)));
+    assert_eq!(packed.frontier, Some(store.vector()));
+    // Nothing at all to send, and the scan has come to the end all the same.
+    let packed = all(&store, &destination(vector(&[(1, 9), (2, 9), (3, 9), (9, 9)])));
+    assert_eq!((packed.items, packed.left_out, packed.last), (1, 5, etag(6)));
+}
+
+#[tokio::test]
+async fn a_version_whose_successor_is_in_the_batch_is_left_out() {
+    let store = store(1);
+    follow(&store).await;
+    write(&store, vec![put("x", "1"), put("y", "1")]).await;
+    write(&store, vec![put("z", "1")]).await;
+    write(&store, vec![put("w", "1"), put("x", "2")]).await;
+    write(&store, vec![put("v", "1")]).await;
+    let packed = all(&store, &nothing());
+    // Who copies the destination must not see y without x: one transaction, from 1 to 5.
+    let expected = [row("y", 2, 1, 5), row("z", 3, 1, 5), row("w", 4, 1, 5), row("x", 5, 1, 5)];
+    assert_eq!(shape(&packed)[..4], expected);
+    assert_eq!(shape(&packed)[4], row("v", 6, 6, 1));
+    assert_eq!(packed.left_out, 1);
+    assert_eq!(packed.bytes, packed.frames.iter().map(|frame| frame.len() as u64).sum::<u64>());
+    // In a batch of its own, each goes as it was.
+    let limits = BatchLimits { items: 1, bytes: usize::MAX };
+    let first = pack(&store.snapshot(), Etag::ZERO, limits, &nothing()).unwrap();
+    assert_eq!(shape(&first), [row("x", 1, 1, 2), row("y", 2, 1, 2)]);
+    let second = pack(&store.snapshot(), first.last, limits, &nothing()).unwrap();
+    let third = pack(&store.snapshot(), second.last, limits, &nothing()).unwrap();
+    assert_eq!(shape(&third), [row("w", 4, 4, 2), row("x", 5, 4, 2)]);
+}
+
+#[tokio::test]
+async fn a_document_that_is_hot_goes_once() {
+    let store = store(1);
+    follow(&store).await;
+    for number in 0..100 {
+        write(&store, vec![put("hot", &format!("{number}"))]).await;
+    }
+    let packed = all(&store, &nothing());
+    assert_eq!((packed.items, packed.left_out), (1, 99));
+    assert_eq!(shape(&packed), [row("hot", 100, 1, 100)]);
+}
+
+/// Where nearly everything is left out, a pack ends all the same, at a border.
+#[tokio::test]
+async fn a_pack_looks_at_a_bounded_number_of_rows() {
+    let store = store(1);
+    let rows: u64 = 16_000;
+    for round in 0..6 {
+        let commands = (0..rows).map(|n| put(&format!("{round}/{n}"), "")).collect();
+        write(&store, commands).await;
+    }
+    let packed = all(&store, &destination(vector(&[(1, 10 * rows)])));
+    assert_eq!((packed.items, packed.frontier), (0, None));
+    assert_eq!(packed.last, etag(5 * rows), "the border behind {PACK_ROWS_MAX} rows");
+}
+
+#[tokio::test]
+async fn an_item_that_does_not_fit_is_named() {
+    let store = store(1);
+    write(&store, vec![put("small", ""), put("large", &"x".repeat(500))]).await;
+    let narrow = Destination { item_bytes_max: 300, ..nothing() };
+    match pack(&store.snapshot(), Etag::ZERO, BatchLimits::default(), &narrow) {
+        Err(PackError::ItemTooLarge { id, etag: at, bytes, max: 300 }) => {
+            assert_eq!((id.as_str(), at), ("large", etag(2)));
+            assert!(bytes > 500);
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+/// splitmix64.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ (z >> 31)) % bound
+    }
+}
+
+/// What a database shows: id and body of every live document.
+type Shown = BTreeMap<String, String>;
+
+fn shown(store: &Store) -> Shown {
+    let snapshot = store.snapshot();
+    let documents = snapshot.documents("", None).map(|document| match document.unwrap() {
+        jackdaw_store::Lookup::Found(row) => {
+            let Content::Document(body) = &row.version.content else { panic!("deleted") };
+            let body = String::from_utf8(body.to_vec()).unwrap();
+            (row.version.id.as_str().to_owned(), body)
+        }
+        other => panic!("{other:?}"),
+    });
+    documents.collect()
+}
+
+/// A transaction over few documents.
+async fn some(store: &Store, random: &mut Random, number: u64) {
+    let commands = (0..1 + random.below(4)).map(|step| {
+        let id = format!("d{}", random.below(6));
+        if random.below(4) == 0 { delete(&id) } else { put(&id, &format!("{number}.{step}")) }
+    });
+    write(store, commands.collect()).await;
+}
+
+/// The next batch of `from`, applied to `to`; what was acknowledged is written down at `from` now
+/// and then, and deletions are forgotten.
+async fn relay(
+    from: &Store,
+    to: &Store,
+    session: &Session,
+    random: &mut Random,
+    after: Etag,
+) -> Etag {
+    let limits = BatchLimits { items: 1 + random.below(6) as usize, bytes: usize::MAX };
+    let towards = Destination { incarnation: to.incarnation(), ..destination(to.vector()) };
+    let packed = pack(&from.snapshot(), after, limits, &towards).unwrap();
+    let incoming = Incoming {
+        source: from.database_id(),
+        epoch: session.epoch,
+        after: packed.after,
+        last: packed.last,
+        frontier: packed.frontier.clone(),
+        items: items(&packed).into_iter().map(IncomingItem::from).collect(),
+    };
+    let cursor = to.apply(incoming).await.unwrap().cursor;
+    if random.below(2) == 0 {
+        from.stand(1, cursor).await.unwrap();
+    }
+    if random.below(4) == 0 {
+        let before = Timestamp::from_micros(i64::MAX);
+        from.forget(Forget { before, after: None }).await.unwrap();
+    }
+    cursor
+}
+
+/// A chain of three, random writes at its head, batches cut anywhere: every state that the middle
+/// and the end ever show is one that the head showed between two transactions (invariant I8), and
+/// in the end all are equal.
+#[tokio::test]
+async fn a_chain_shows_nothing_but_states_of_its_head() {
+    for seed in 0..60 {
+        let mut random = Random(seed);
+        let (head, middle, end) = (store(1), store(2), store(3));
+        follow(&head).await;
+        follow(&middle).await;
+        let (to_middle, to_end) = (begin(&middle, 1).await, begin(&end, 2).await);
+        let (mut at_middle, mut at_end) = (Etag::ZERO, Etag::ZERO);
+        let mut states = vec![shown(&head)];
+        let check = |states: &[Shown], store: &Store, what: &str| {
+            let now = shown(store);
+            assert!(states.contains(&now), "seed {seed}: {what} shows {now:?}");
+        };
+        for number in 0..60 {
+            match random.below(5) {
+                0 | 1 => {
+                    some(&head, &mut random, number).await;
+                    states.push(shown(&head));
+                }
+                2 | 3 => {
+                    at_middle = relay(&head, &middle, &to_middle, &mut random, at_middle).await;
+                    check(&states, &middle, "the middle");
+                }
+                _ => {
+                    at_end = relay(&middle, &end, &to_end, &mut random, at_end).await;
+                    check(&states, &end, "the end");
+                }
+            }
+        }
+        while at_middle < head.last_etag() || middle.vector() != head.vector() {
+            at_middle = relay(&head, &middle, &to_middle, &mut random, at_middle).await;
+            check(&states, &middle, "the middle");
+        }
+        while at_end < middle.last_etag() || end.vector() != head.vector() {
+            at_end = relay(&middle, &end, &to_end, &mut random, at_end).await;
+            check(&states, &end, "the end");
+        }
+        assert_eq!(shown(&end), shown(&head), "seed {seed}");
+    }
+}

@@ -1,0 +1,251 @@
+//! What a session does with frames, whatever their order.
+//!
+//! Where time matters it is paused, and goes on by itself when everybody waits.
+
+use std::time::Duration;
+
+use jackdaw_common::frame::{RewindReason, ToReceiver, ToSender};
+use tokio::time::{Instant, sleep, timeout};
+
+use super::fixture::*;
+
+#[tokio::test]
+async fn batches_in_flight_are_acknowledged_in_their_order() {
+    let mut rig = Rig::new().await;
+    for (number, after, etags) in [(1, 0, [1, 2]), (2, 2, [3, 4]), (3, 4, [7, 9])] {
+        rig.send_all(batch(number, after, &etags)).await;
+    }
+    rig.send(progress(9, 12)).await;
+    for (number, cursor) in [(1, 2), (2, 4), (3, 9)] {
+        let ack = rig.ack().await;
+        assert_eq!((ack.number, ack.cursor), (number, etag(cursor)));
+        assert_eq!(ack.outcomes.applied, 2);
+        assert!(rig.cursor() >= cursor, "acknowledged before it was durable");
+    }
+    // Progress behind them is told of by itself.
+    let beat = rig.heartbeat().await;
+    assert_eq!((beat.cursor, beat.vector), (etag(12), vector(12)));
+    assert_eq!(beat.echo.micros(), 5);
+    rig.hang_up().await;
+}
+
+#[tokio::test]
+async fn what_comes_again_is_counted_and_not_written() {
+    let mut rig = Rig::new().await;
+    rig.send_all(batch(1, 0, &[1, 2])).await;
+    rig.send_all(batch(2, 0, &[1, 2, 3])).await;
+    rig.ack().await;
+    let outcomes = rig.ack().await.outcomes;
+    assert_eq!((outcomes.applied, outcomes.already_present), (1, 2));
+    assert_eq!(rig.store.last_etag(), etag(3));
+}
+
+/// Pitfall 11: what lies behind a batch that was refused must not be applied.
+#[tokio::test]
+async fn a_damaged_batch_takes_those_behind_it_back() {
+    let mut rig = Rig::new().await;
+    rig.send_all(batch(1, 0, &[1])).await;
+    assert_eq!(rig.ack().await.number, 1);
+    rig.send_all(damaged(2, 1, &[2])).await;
+    rig.send_all(batch(3, 2, &[3])).await;
+    rig.send(progress(3, 5)).await;
+    rig.send_all(batch(4, 3, &[4])).await;
+    let expected = ToSender::Rewind { number: 2, reason: RewindReason::Checksum };
+    assert_eq!(rig.next().await, expected);
+    // Dropped, until the sender has gone back.
+    rig.send_all(batch(5, 4, &[5])).await;
+    rig.send(progress(5, 9)).await;
+    rig.is_silent_for(200).await;
+    assert_eq!((rig.cursor(), rig.store.last_etag()), (1, etag(1)));
+    rig.send(ToReceiver::Rewound { number: 9 }).await;
+    rig.send_all(batch(9, 1, &[2, 3])).await;
+    let ack = rig.ack().await;
+    assert_eq!((ack.number, ack.cursor, ack.outcomes.applied), (9, etag(3), 2));
+    rig.hang_up().await;
+}
+
+#[tokio::test]
+async fn a_sender_goes_back_in_the_middle_of_a_batch() {
+    let mut rig = Rig::new().await;
+    rig.send_all(damaged(1, 0, &[1])).await;
+    assert!(matches!(rig.next().await, ToSender::Rewind { number: 1, .. }));
+    let mut half = batch(2, 1, &[2]);
+    half.pop();
+    rig.send_all(half).await;
+    rig.send(ToReceiver::Rewound { number: 3 }).await;
+    rig.send_all(batch(3, 0, &[1, 2])).await;
+    assert_eq!(rig.ack().await.cursor, etag(2));
+    // What failed once can fail again, with good batches between.
+    rig.send_all(damaged(4, 2, &[3])).await;
+    assert!(matches!(rig.next().await, ToSender::Rewind { number: 4, .. }));
+}
+
+#[tokio::test]
+async fn nobody_goes_back_unasked() {
+    let rig = Rig::new().await;
+    rig.send(ToReceiver::Rewound { number: 1 }).await;
+    assert_eq!(rig.ends().await, "FRAME_INVALID");
+    // Nor to a number that was.
+    let mut rig = Rig::new().await;
+    rig.send_all(damaged(1, 0, &[1])).await;
+    rig.next().await;
+    rig.send(ToReceiver::Rewound { number: 1 }).await;
+    assert_eq!(rig.ends().await, "FRAME_INVALID");
+}
+
+#[tokio::test]
+async fn a_gap_ends_the_session() {
+    let rig = Rig::new().await;
+    rig.send_all(batch(1, 5, &[6])).await;
+    assert_eq!(rig.ends().await, "BATCH_GAP");
+    let rig = Rig::new().await;
+    rig.send(progress(5, 6)).await;
+    assert_eq!(rig.ends().await, "BATCH_GAP");
+}
+
+#[tokio::test]
+async fn what_breaks_the_protocol_ends_the_session() {
+    let wrong = |change: fn(&mut Vec<ToReceiver>)| {
+        let mut frames = batch(1, 0, &[1, 2]);
+        change(&mut frames);
+        frames
+    };
+    let cases = [
+        (wrong(|frames| frames.truncate(0)), vec![batch(2, 0, &[1])], "FRAME_INVALID"),
+        (wrong(|frames| frames.swap(0, 1)), vec![], "FRAME_OUT_OF_ORDER"),
+        (
+            wrong(|frames| {
+                let ToReceiver::BatchEnd(end) = &mut frames[2] else { panic!() };
+                end.items = 3;
+            }),
+            vec![],
+            "FRAME_INVALID",
+        ),
+        (
+            wrong(|frames| {
+                let ToReceiver::BatchEnd(end) = &mut frames[2] else { panic!() };
+                end.last = etag(1);
+            }),
+            vec![],
+            "FRAME_INVALID",
+        ),
+        (
+            wrong(|frames| {
+                let ToReceiver::BatchEnd(end) = &mut frames[2] else { panic!() };
+                end.number = 2;
+            }),
+            vec![],
+            "FRAME_INVALID",
+        ),
+    ];
+    for (index, (first, more, reason)) in cases.into_iter().enumerate() {
+        let rig = Rig::new().await;
+        rig.send_all(first).await;
+        rig.send_all(more.into_iter().flatten()).await;
+        let store = rig.store.clone();
+        assert_eq!(rig.ends().await, reason, "case {index}");
+        assert_eq!(store.last_etag(), etag(0), "case {index}");
+    }
+}
+
+/// A sender that does not wait for acks at all.
+#[tokio::test]
+async fn a_window_is_not_a_suggestion() {
+    let rig = Rig::new().await;
+    // Without a turn for the session in between, nothing is applied meanwhile.
+    for number in 1..=11 {
+        let frames = batch(number, number - 1, &[number]);
+        rig.send_all(frames).await;
+    }
+    assert_eq!(rig.ends().await, "FRAME_INVALID");
+}
+
+/// In real time: the store's writer has a thread of its own, for which a paused clock does not wait.
+#[tokio::test]
+async fn local_commits_are_told_of_once() {
+    let mut rig = Rig::new().await;
+    rig.is_silent_for(100).await;
+    rig.put_here("a").await;
+    rig.put_here("b").await;
+    loop {
+        let beat = rig.heartbeat().await;
+        assert!(!beat.answer_wanted);
+        if beat.vector == rig.store.vector() {
+            break;
+        }
+    }
+    rig.is_silent_for(300).await;
+    rig.hang_up().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn heartbeats_come_every_eight_seconds() {
+    let mut rig = Rig::new().await;
+    for _ in 0..5 {
+        rig.send(here(0)).await;
+        rig.is_silent_for(7_990).await;
+        rig.heartbeat().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn silence_ends_a_session_and_only_frames_are_no_silence() {
+    let rig = Rig::new().await;
+    let begin = Instant::now();
+    for _ in 0..5 {
+        sleep(Duration::from_secs(20)).await;
+        rig.send(here(0)).await;
+    }
+    let heard = Instant::now();
+    sleep(Duration::from_secs(10)).await;
+    assert!(!rig.presence.is_alive().await, "nothing has come");
+    assert_eq!(rig.ends().await, "PEER_SILENT");
+    assert_eq!(heard.elapsed(), Duration::from_secs(25));
+    assert_eq!(begin.elapsed(), Duration::from_secs(125));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_is_alive_whose_sender_answers() {
+    let mut rig = Rig::new().await;
+    let presence = rig.presence.clone();
+    let probe = tokio::spawn(async move { presence.is_alive().await });
+    assert!(rig.heartbeat().await.answer_wanted);
+    sleep(Duration::from_secs(2)).await;
+    rig.send(here(0)).await;
+    assert!(probe.await.unwrap());
+    // A frame from before the question is no answer.
+    let before = Instant::now();
+    assert!(!rig.presence.is_alive().await);
+    assert_eq!(before.elapsed(), Duration::from_secs(3));
+    // A session that has ended is not alive, and says so at once.
+    let presence = rig.presence.clone();
+    rig.hang_up().await;
+    let before = Instant::now();
+    assert!(!presence.is_alive().await);
+    assert!(before.elapsed() < Duration::from_secs(1));
+}
+
+#[tokio::test]
+async fn a_superseded_session_ends_at_once() {
+    let rig = Rig::new().await;
+    rig.presence.supersede();
+    let end = timeout(Duration::from_secs(5), rig.ends()).await;
+    assert_eq!(end.unwrap(), "SESSION_SUPERSEDED");
+    // One that nobody tells finds out when it writes.
+    let old = Rig::new().await;
+    let new = Rig::over(old.store.clone()).await;
+    old.send_all(batch(1, 0, &[1])).await;
+    let store = old.store.clone();
+    assert_eq!(old.ends().await, "SESSION_SUPERSEDED");
+    assert_eq!(store.last_etag(), etag(0));
+    new.hang_up().await;
+}
+
+#[tokio::test]
+async fn what_was_begun_is_finished_before_the_end() {
+    let mut rig = Rig::new().await;
+    rig.send_all(batch(1, 0, &[1])).await;
+    rig.ack().await;
+    rig.drain.fire();
+    assert_eq!(rig.ends().await, "DRAINING");
+}

@@ -1,0 +1,175 @@
+//! A session without a network: a test is the receiver. The store is real, in memory.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use jackdaw_common::{
+    Collection, DatabaseId, IncarnationId,
+    frame::{Accept, Durations, Outcomes, PROTOCOL},
+};
+use jackdaw_node::shutdown::Trigger;
+use jackdaw_store::{Command, Identity, NewId, engine::Memory, keys::TABLES};
+use tokio::{task::JoinHandle, time::timeout};
+use tokio_stream::wrappers::ReceiverStream;
+
+use super::*;
+
+/// A clock that stands still.
+pub(super) struct Still;
+
+impl Clock for Still {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_micros(1_000_000)
+    }
+}
+
+pub(crate) fn etag(number: u64) -> Etag {
+    Etag::new(number).unwrap()
+}
+
+pub(crate) fn identity(n: u8) -> Identity {
+    Identity {
+        database: DatabaseId::from_bytes([n; 16]),
+        incarnation: IncarnationId::from_bytes([0x80 | n; 16]),
+    }
+}
+
+/// Database `n`, empty.
+pub(crate) fn store(n: u8) -> Store {
+    Store::open(Memory::new(&TABLES), Arc::new(Still), identity(n)).unwrap()
+}
+
+/// Writes documents of `bytes` each, one a transaction.
+pub(super) async fn fill(store: &Store, ids: std::ops::Range<u64>, bytes: usize) {
+    let body = Bytes::from(format!(r#"{{"t":"{}"}}"#, "x".repeat(bytes)));
+    for id in ids {
+        let command = Command::Put {
+            id: NewId::Given(format!("things/{id}").parse().unwrap()),
+            collection: Collection::default(),
+            body: body.clone(),
+            expected: None,
+        };
+        store.transact(vec![command]).await.unwrap();
+    }
+}
+
+/// A batch as a receiver gets it.
+#[derive(Debug)]
+pub(super) struct Batch {
+    pub(super) number: u64,
+    pub(super) after: u64,
+    pub(super) last: u64,
+    pub(super) items: u64,
+    pub(super) bytes: usize,
+    pub(super) frontier: bool,
+}
+
+/// A session, and its receiver.
+pub(super) struct Rig {
+    pub(super) board: Board,
+    pub(super) key: TaskKey,
+    pub(super) stop: Trigger,
+    to_session: mpsc::Sender<Result<ToSender, SessionError>>,
+    from_session: mpsc::Receiver<ToReceiver>,
+    session: JoinHandle<Result<(), SessionError>>,
+}
+
+impl Rig {
+    /// A receiver that holds nothing.
+    pub(super) fn new(store: &Store, window: Window) -> Self {
+        let accept = Accept {
+            protocol: PROTOCOL.1,
+            destination: identity(9).database,
+            incarnation: identity(9).incarnation,
+            cursor: Etag::ZERO,
+            vector: ChangeVector::empty(),
+            window,
+            item_bytes_max: 1 << 24,
+            transaction_bytes_max: 1 << 24,
+        };
+        let board = Board::default();
+        let key = TaskKey { database: store.database_id(), task: 1 };
+        let session =
+            Session::new(store.clone(), board.clone(), key, Arc::new(Still), accept).unwrap();
+        let (to_session, inbound) = mpsc::channel(64);
+        let (outbound, from_session) = mpsc::channel(64);
+        let (stop, stopped) = Trigger::new();
+        let session = session.run(ReceiverStream::new(inbound), outbound, stopped);
+        let session = tokio::spawn(session);
+        Self { board, key, stop, to_session, from_session, session }
+    }
+
+    pub(super) async fn next(&mut self) -> ToReceiver {
+        let next = timeout(Duration::from_secs(60), self.from_session.recv()).await;
+        next.expect("the session is silent").expect("the session has ended")
+    }
+
+    /// The next batch, whole.
+    pub(super) async fn batch(&mut self) -> Batch {
+        let ToReceiver::BatchBegin { number, after } = self.next().await else {
+            panic!("no batch")
+        };
+        let mut bytes = 0;
+        loop {
+            match self.next().await {
+                ToReceiver::Items(encoded) => bytes += encoded.len(),
+                ToReceiver::BatchEnd(end) => {
+                    assert_eq!(end.number, number);
+                    let (last, items, frontier) =
+                        (end.last.get(), end.items, end.frontier.is_some());
+                    return Batch { number, after: after.get(), last, items, bytes, frontier };
+                }
+                other => panic!("{other:?} in a batch"),
+            }
+        }
+    }
+
+    pub(super) async fn heartbeat(&mut self) -> SenderHeartbeat {
+        match self.next().await {
+            ToReceiver::Heartbeat(beat) => beat,
+            other => panic!("{other:?} instead of a heartbeat"),
+        }
+    }
+
+    pub(super) async fn is_silent_for(&mut self, millis: u64) {
+        let next = timeout(Duration::from_millis(millis), self.from_session.recv()).await;
+        assert!(next.is_err(), "{next:?}");
+    }
+
+    pub(super) async fn say(&self, frame: ToSender) {
+        // A session that has ended takes nothing; its end says why.
+        let _ = self.to_session.send(Ok(frame)).await;
+    }
+
+    /// Acknowledges a batch: all applied.
+    pub(super) async fn ack(&self, batch: &Batch) {
+        self.say(ToSender::Ack(Ack {
+            number: batch.number,
+            cursor: etag(batch.last),
+            vector: ChangeVector::empty(),
+            outcomes: Outcomes { applied: batch.items, ..Outcomes::default() },
+            durations: Durations::default(),
+        }))
+        .await;
+    }
+
+    pub(super) async fn beat(&self, cursor: u64, vector: ChangeVector, answer_wanted: bool) {
+        self.say(ToSender::Heartbeat(ReceiverHeartbeat {
+            cursor: etag(cursor),
+            vector,
+            echo: Timestamp::from_micros(0),
+            answer_wanted,
+        }))
+        .await;
+    }
+
+    pub(super) async fn rewind(&self, batch: &Batch) {
+        let reason = RewindReason::Checksum;
+        self.say(ToSender::Rewind { number: batch.number, reason }).await;
+    }
+
+    /// Why the session ends.
+    pub(super) async fn ends(self) -> SessionError {
+        self.session.await.unwrap().expect_err("it was told to")
+    }
+}

@@ -1,0 +1,175 @@
+//! What a session sends, and when, whatever the receiver says.
+
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use super::{fixture::*, *};
+use crate::outgoing::Retry;
+
+const WIDE: Window = Window { batches: 4, bytes: 32 << 20 };
+
+/// Documents of which a few make a batch: a body of two MiB.
+const LARGE: usize = 2 << 20;
+
+#[tokio::test]
+async fn a_window_of_batches_is_kept() {
+    let store = store(1);
+    fill(&store, 0..28, LARGE).await;
+    let mut rig = Rig::new(&store, WIDE);
+    let mut sent = Vec::new();
+    for number in 1..=3 {
+        let batch = rig.batch().await;
+        assert_eq!(batch.number, number);
+        assert!(batch.bytes >= 8 << 20 && batch.bytes < 12 << 20, "{batch:?}");
+        sent.push(batch);
+    }
+    // A fourth would be more than 32 MiB on their way.
+    rig.is_silent_for(100).await;
+    rig.ack(&sent[0]).await;
+    sent.push(rig.batch().await);
+    rig.is_silent_for(100).await;
+    // Acks come together too.
+    for batch in &sent[1..] {
+        rig.ack(batch).await;
+    }
+    let (mut last, mut items) = (sent[3].last, 16);
+    while last < 28 {
+        let batch = rig.batch().await;
+        assert_eq!(batch.after, last);
+        last = batch.last;
+        items += batch.items;
+        assert_eq!(batch.frontier, last == 28);
+        rig.ack(&batch).await;
+    }
+    assert_eq!(items, 28);
+    rig.is_silent_for(100).await;
+    let status = rig.board.status(rig.key);
+    assert_eq!((status.phase, status.last_acknowledged), (Phase::Live, etag(28)));
+    rig.stop.fire();
+}
+
+#[tokio::test]
+async fn one_batch_at_a_time_where_the_window_is_one() {
+    let store = store(1);
+    fill(&store, 0..12, LARGE).await;
+    let mut rig = Rig::new(&store, Window { batches: 1, bytes: 32 << 20 });
+    for _ in 0..3 {
+        let batch = rig.batch().await;
+        rig.is_silent_for(50).await;
+        rig.ack(&batch).await;
+    }
+}
+
+/// Pitfall 15: a batch that is larger than the window goes alone.
+#[tokio::test]
+async fn what_is_larger_than_the_window_goes_alone() {
+    let store = store(1);
+    fill(&store, 0..12, LARGE).await;
+    let mut rig = Rig::new(&store, Window { batches: 4, bytes: 1 << 20 });
+    for number in 1..=3 {
+        let batch = rig.batch().await;
+        assert_eq!(batch.number, number);
+        rig.is_silent_for(50).await;
+        rig.ack(&batch).await;
+    }
+}
+
+#[tokio::test]
+async fn a_rewound_session_begins_behind_what_is_acknowledged() {
+    let store = store(1);
+    fill(&store, 0..24, LARGE).await;
+    let mut rig = Rig::new(&store, WIDE);
+    let (first, second) = (rig.batch().await, rig.batch().await);
+    rig.ack(&first).await;
+    rig.rewind(&second).await;
+    let next = loop {
+        match rig.next().await {
+            ToReceiver::Rewound { number } => break number,
+            // What was on its way already.
+            ToReceiver::BatchBegin { .. } | ToReceiver::Items(_) | ToReceiver::BatchEnd(_) => {}
+            other => panic!("{other:?}"),
+        }
+    };
+    let again = rig.batch().await;
+    assert_eq!((again.number, again.after), (next, first.last));
+    assert!(next > second.number);
+    // An ack in between, and it may fail again.
+    rig.ack(&again).await;
+    let more = rig.batch().await;
+    rig.rewind(&more).await;
+    while !matches!(rig.next().await, ToReceiver::Rewound { .. }) {}
+    let twice = rig.batch().await;
+    assert_eq!(twice.after, again.last);
+    rig.rewind(&twice).await;
+    let error = rig.ends().await;
+    assert_eq!((error.reason(), error.retry()), ("CHECKSUM_MISMATCH", Retry::Blocked));
+    let text = error.to_string();
+    assert!(text.contains(&format!("batch {}, after etag {}", twice.number, again.last)), "{text}");
+}
+
+#[tokio::test]
+async fn only_the_oldest_batch_can_have_failed() {
+    let store = store(1);
+    fill(&store, 0..12, LARGE).await;
+    let mut rig = Rig::new(&store, WIDE);
+    let (_first, second) = (rig.batch().await, rig.batch().await);
+    rig.rewind(&second).await;
+    assert_eq!(rig.ends().await.reason(), "FRAME_INVALID");
+}
+
+#[tokio::test]
+async fn who_asks_whether_it_is_alive_is_answered() {
+    let store = store(1);
+    fill(&store, 0..1, 10).await;
+    let mut rig = Rig::new(&store, WIDE);
+    let batch = rig.batch().await;
+    assert!(batch.frontier);
+    rig.ack(&batch).await;
+    rig.is_silent_for(50).await;
+    rig.beat(1, ChangeVector::empty(), true).await;
+    let beat = rig.heartbeat().await;
+    assert_eq!((beat.after, beat.last, beat.frontier), (etag(1), etag(1), None));
+    rig.beat(1, ChangeVector::empty(), false).await;
+    rig.is_silent_for(50).await;
+}
+
+/// What the destination has by another way is not sent; the cursor moves all the same.
+#[tokio::test]
+async fn what_the_destination_has_is_left_out() {
+    let store = store(1);
+    fill(&store, 0..1, 10).await;
+    let mut rig = Rig::new(&store, WIDE);
+    let batch = rig.batch().await;
+    rig.ack(&batch).await;
+    let mut vector = store.vector();
+    vector.raise(jackdaw_common::Entry { incarnation: identity(1).incarnation, etag: etag(3) });
+    rig.beat(1, vector, false).await;
+    // Its turn comes before the news of the store.
+    sleep(Duration::from_millis(20)).await;
+    fill(&store, 1..3, 10).await;
+    let (mut last, mut whole) = (1, false);
+    while last < 3 || !whole {
+        let beat = rig.heartbeat().await;
+        assert_eq!(beat.after.get(), last);
+        last = beat.last.get();
+        whole = beat.frontier.is_some();
+    }
+    let counts = rig.board.status(rig.key).counts;
+    assert_eq!((counts.items_sent, counts.left_out), (1, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_receiver_is_given_up() {
+    let store = store(1);
+    let mut rig = Rig::new(&store, WIDE);
+    // The frontier of an empty database, once; then a heartbeat every eight seconds.
+    rig.heartbeat().await;
+    let begin = Instant::now();
+    for _ in 0..3 {
+        rig.is_silent_for(7_990).await;
+        assert_eq!(rig.heartbeat().await.frontier, None);
+    }
+    assert_eq!(rig.ends().await.reason(), "PEER_SILENT");
+    assert_eq!(begin.elapsed(), Duration::from_secs(25));
+}
