@@ -7,7 +7,11 @@ use jackdaw_common::{
     frame::{Offer, ToReceiver, ToSender},
     limits::{FRAME_BYTES_MAX, FRAMES_QUEUED_MAX, ITEM_BYTES_MAX},
 };
-use jackdaw_node::{access::Identity, role::Context};
+use jackdaw_node::{
+    access::Identity,
+    catalog::{Database, Ending},
+    role::Context,
+};
 use jackdaw_proto::replication::{
     ReplicateRequest, ReplicateResponse,
     replication_server::{Replication, ReplicationServer},
@@ -95,6 +99,16 @@ async fn first(requests: &mut Streaming<ReplicateRequest>) -> Result<Offer, Inco
     }
 }
 
+/// Completes when the destination is deleted; a drain is the session's own affair.
+async fn deleted(database: &Database) -> IncomingError {
+    match database.ending().await {
+        Ending::Deleted => {
+            IncomingError::DatabaseNotFound { name: database.name().clone(), nearest: None }
+        }
+        Ending::Draining => std::future::pending().await,
+    }
+}
+
 impl ReplicationService {
     /// Starts the session on a task of its own; it ends when either stream does.
     fn start(
@@ -118,7 +132,11 @@ impl ReplicationService {
             if outbound.send(ToSender::Accept(accept)).await.is_err() {
                 return;
             }
-            let outcome = session.run(inbound, outbound, drain).await;
+            let outcome = tokio::select! {
+                biased;
+                error = deleted(&database) => Err(error),
+                outcome = session.run(inbound, outbound, drain) => outcome,
+            };
             drop((entered, database));
             match outcome {
                 Ok(()) => tracing::info!("session ended by the sender"),

@@ -6,7 +6,7 @@ use anyhow::Result;
 use jackdaw_proto::control::external_replication::{ConnectionState, PhaseKind};
 use jackdaw_tests::wait::until;
 
-use crate::setup::{Pair, SOON, documents};
+use crate::setup::{Pair, SOON, copy_folder, documents};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_in_the_first_sync_it_goes_on() -> Result<()> {
@@ -109,19 +109,5 @@ async fn a_source_that_went_back_is_refused() -> Result<()> {
     assert_eq!(blocked.error.unwrap_or_default().reason, "SOURCE_FORKED");
     let kept = pair.destination.document("copy", "things/0").await?;
     assert!(String::from_utf8(kept.body.to_vec())?.contains("new"), "nothing was undone");
-    Ok(())
-}
-
-fn copy_folder(from: &std::path::Path, to: &std::path::Path) -> Result<()> {
-    std::fs::create_dir_all(to)?;
-    for entry in std::fs::read_dir(from)? {
-        let entry = entry?;
-        let target = to.join(entry.file_name());
-        if entry.file_type()?.is_dir() {
-            copy_folder(&entry.path(), &target)?;
-        } else {
-            std::fs::copy(entry.path(), target)?;
-        }
-    }
     Ok(())
 }

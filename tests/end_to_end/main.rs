@@ -1,9 +1,11 @@
 //! The release binaries, end to end: two processes, real mTLS, real disks.
 
 mod access;
+mod both_ways;
 mod conflicts;
 mod copy;
 mod crash;
+mod keeping;
 mod kills;
 mod quickstart;
 mod setup;

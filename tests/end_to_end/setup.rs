@@ -1,7 +1,7 @@
 //! A sender with database "shop" and a receiver with database "copy", and what is asked of them
 //! again and again.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use anyhow::Result;
 use jackdaw_proto::control::{
@@ -25,7 +25,11 @@ pub(crate) struct Pair {
 impl Pair {
     /// Both services with their databases, and no task yet.
     pub(crate) async fn new() -> Result<Self> {
-        let site = Site::new()?;
+        Self::at(Site::new()?).await
+    }
+
+    /// The same at a site.
+    pub(crate) async fn at(site: Site) -> Result<Self> {
         let receiver = Service::start(&site, "receiver")?;
         let sender = Service::start(&site, "sender")?;
         let administrator = site.administrator()?;
@@ -52,11 +56,15 @@ impl Pair {
     /// Waits until the destination has acknowledged everything the source holds now.
     pub(crate) async fn caught_up(&self, task: &str) -> Result<()> {
         let last = self.source.database("shop").await?.last_etag;
-        until(&format!("etag {last} acknowledged"), SOON, async || {
+        let waited = until(&format!("etag {last} acknowledged"), SOON, async || {
             let progress = self.source.task(task).await?.progress.unwrap_or_default();
             Ok((progress.last_acknowledged_etag >= last).then_some(()))
         })
-        .await
+        .await;
+        match waited {
+            Ok(()) => Ok(()),
+            Err(error) => Err(error.context(format!("{:?}", self.source.task(task).await?))),
+        }
     }
 
     /// Waits until the task is in this phase; answers it.
@@ -81,6 +89,21 @@ impl Pair {
         assert_eq!(source, destination);
         Ok(source.len())
     }
+}
+
+/// Copies a folder with everything in it.
+pub(crate) fn copy_folder(from: &Path, to: &Path) -> Result<()> {
+    std::fs::create_dir_all(to)?;
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy_folder(&entry.path(), &target)?;
+        } else {
+            std::fs::copy(entry.path(), target)?;
+        }
+    }
+    Ok(())
 }
 
 /// Whether a task is connected.

@@ -30,7 +30,7 @@ pub fn binary(name: &str) -> Result<PathBuf> {
 
 /// A running service; killed when dropped.
 pub struct Service {
-    role: String,
+    command: Vec<String>,
     configuration: PathBuf,
     log: PathBuf,
     address: SocketAddr,
@@ -47,10 +47,24 @@ impl Service {
     ///
     /// It does not start; its log is in the error.
     pub fn start(site: &Site, role: &str) -> Result<Self> {
-        let configuration = site.configuration(role)?;
-        let log = site.path().join(format!("{role}.log"));
-        let (child, address) = spawn(role, &configuration, &log, "127.0.0.1:0")?;
-        Ok(Self { role: role.to_owned(), configuration, log, address, child })
+        Self::start_command(site, role, vec![format!("jackdaw-{role}")])
+    }
+
+    /// Starts a service that is both sender and receiver, under the name of a role.
+    ///
+    /// # Errors
+    ///
+    /// It does not start; its log is in the error.
+    pub fn start_both(site: &Site, name: &str) -> Result<Self> {
+        let command = ["jackdaw", "serve", "--role", "sender", "--role", "receiver"];
+        Self::start_command(site, name, command.map(str::to_owned).to_vec())
+    }
+
+    fn start_command(site: &Site, name: &str, command: Vec<String>) -> Result<Self> {
+        let configuration = site.configuration(name)?;
+        let log = site.path().join(format!("{name}.log"));
+        let (child, address) = spawn(&command, &configuration, &log, "127.0.0.1:0")?;
+        Ok(Self { command, configuration, log, address, child })
     }
 
     /// Where it listens.
@@ -106,7 +120,7 @@ impl Service {
     /// It does not start.
     pub fn restart(&mut self) -> Result<()> {
         let listen = self.address.to_string();
-        let (child, address) = spawn(&self.role, &self.configuration, &self.log, &listen)?;
+        let (child, address) = spawn(&self.command, &self.configuration, &self.log, &listen)?;
         self.child = child;
         self.address = address;
         Ok(())
@@ -121,13 +135,15 @@ impl Drop for Service {
 }
 
 fn spawn(
-    role: &str,
+    command: &[String],
     configuration: &Path,
     log: &Path,
     listen: &str,
 ) -> Result<(Child, SocketAddr)> {
     let _one_at_a_time = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut child = Command::new(binary(&format!("jackdaw-{role}"))?)
+    let (name, arguments) = command.split_first().context("no command")?;
+    let mut child = Command::new(binary(name)?)
+        .args(arguments)
         .arg("--config")
         .arg(configuration)
         .env_clear()
@@ -144,7 +160,7 @@ fn spawn(
         Err(error) => {
             child.kill()?;
             child.wait()?;
-            Err(error.context(format!("{role} does not start")))
+            Err(error.context(format!("{name} does not start")))
         }
     }
 }

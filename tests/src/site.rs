@@ -18,6 +18,8 @@ use tempfile::TempDir;
 pub struct Site {
     folder: TempDir,
     log: String,
+    settings: String,
+    two_way: bool,
     created: Created,
 }
 
@@ -32,13 +34,34 @@ impl Site {
         let certificates = folder.path().join("certificates");
         let created = init(&certificates, &["sender", "receiver"], &[], SystemClock.now())
             .context("make certificates")?;
-        Ok(Self { folder, log: "info".to_owned(), created })
+        Ok(Self {
+            folder,
+            log: "info".to_owned(),
+            settings: String::new(),
+            two_way: false,
+            created,
+        })
     }
 
     /// The same site, whose services log this.
     #[must_use]
     pub fn logging(mut self, filter: &str) -> Self {
         filter.clone_into(&mut self.log);
+        self
+    }
+
+    /// The same site, whose services have this setting, a line of TOML.
+    #[must_use]
+    pub fn setting(mut self, line: &str) -> Self {
+        self.settings.push_str(line);
+        self.settings.push('\n');
+        self
+    }
+
+    /// The same site, whose receiver may write into any database too.
+    #[must_use]
+    pub fn two_way(mut self) -> Self {
+        self.two_way = true;
         self
     }
 
@@ -69,12 +92,17 @@ impl Site {
         let mut text = String::new();
         writeln!(text, "listen = \"127.0.0.1:0\"")?;
         writeln!(text, "data = {:?}", self.data(role))?;
+        text.push_str(&self.settings);
         writeln!(text, "[log]\nformat = \"json\"\nlevel = {:?}", self.log)?;
         writeln!(text, "[tls]")?;
         writeln!(text, "certificate = {:?}", certificates.join(format!("{role}.pem")))?;
         writeln!(text, "key = {:?}", certificates.join(format!("{role}.key")))?;
         writeln!(text, "authorities = [{:?}]", certificates.join("ca.pem"))?;
-        for (name, clearance) in [("admin", "cluster-admin"), ("sender", "operator")] {
+        let mut access = vec![("admin", "cluster-admin"), ("sender", "operator")];
+        if self.two_way {
+            access.push(("receiver", "operator"));
+        }
+        for (name, clearance) in access {
             let thumbprint = self.thumbprint(name)?;
             writeln!(text, "[[access]]\nthumbprint = \"{thumbprint}\"")?;
             writeln!(text, "name = \"{name}\"\nclearance = \"{clearance}\"")?;

@@ -18,6 +18,7 @@ pub(crate) struct DatabaseView {
     documents: u64,
     tombstones: u64,
     conflicts: u64,
+    history_bytes: u64,
 }
 
 impl From<Database> for DatabaseView {
@@ -32,6 +33,7 @@ impl From<Database> for DatabaseView {
             documents: database.documents,
             tombstones: database.tombstones,
             conflicts: database.conflicts,
+            history_bytes: database.history_bytes,
         }
     }
 }
@@ -60,6 +62,7 @@ impl Shown for DatabaseView {
             ("documents", grouped(self.documents)),
             ("tombstones", grouped(self.tombstones)),
             ("conflicts", grouped(self.conflicts)),
+            ("history bytes", grouped(self.history_bytes)),
             ("last etag", self.last_etag.to_string()),
             ("change vector", self.change_vector.clone()),
         ]

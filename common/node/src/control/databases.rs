@@ -142,5 +142,6 @@ fn view(database: &Database) -> wire::Database {
         documents: header.documents,
         tombstones: header.tombstones,
         conflicts: header.conflicts,
+        history_bytes: header.history_bytes,
     }
 }

@@ -12,7 +12,11 @@ use jackdaw_common::{
 };
 use jackdaw_node::shutdown::Trigger;
 use jackdaw_proto::{convert::replication::OutgoingItem, wire::RemoteError};
-use jackdaw_store::{Begin, Command, Identity, NewId, Store, engine::Memory, keys::TABLES};
+use jackdaw_store::{
+    Begin, Command, Identity, NewId, Store,
+    engine::{Engine as _, Memory, WriteBatch},
+    keys::{DOCUMENTS, TABLES},
+};
 use tokio::{sync::mpsc, task::JoinHandle, time::timeout};
 use tokio_stream::{StreamExt as _, wrappers::ReceiverStream};
 use xxhash_rust::xxh3::xxh3_64;
@@ -54,11 +58,22 @@ pub(crate) struct Rig {
 impl Rig {
     /// A session of a source that has never been here, in a new database.
     pub(crate) async fn new() -> Self {
+        Self::damaged(None).await
+    }
+
+    /// The same, in a database in which the row of a document does not read.
+    pub(crate) async fn damaged(id: Option<&'static str>) -> Self {
+        let memory = Memory::new(&TABLES);
+        if let Some(id) = id {
+            let mut batch = WriteBatch::new();
+            batch.put(DOCUMENTS, id, "no row at all");
+            memory.commit(batch).unwrap();
+        }
         let identity = Identity {
             database: DatabaseId::from_bytes([1; 16]),
             incarnation: IncarnationId::from_bytes([0x81; 16]),
         };
-        let store = Store::open(Memory::new(&TABLES), Arc::new(Still), identity).unwrap();
+        let store = Store::open(memory, Arc::new(Still), identity).unwrap();
         Self::over(store).await
     }
 

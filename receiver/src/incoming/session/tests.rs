@@ -64,6 +64,26 @@ async fn a_damaged_batch_takes_those_behind_it_back() {
     rig.hang_up().await;
 }
 
+/// Those behind it are in the writer's queue already: the store refuses them, and that is not what
+/// the sender is told.
+#[tokio::test]
+async fn a_batch_that_cannot_be_applied_takes_those_behind_it_back() {
+    let mut rig = Rig::damaged(Some("things/2")).await;
+    rig.send_all(batch(1, 0, &[1])).await;
+    rig.send_all(batch(2, 1, &[2])).await;
+    rig.send_all(batch(3, 2, &[3])).await;
+    rig.send(progress(3, 5)).await;
+    assert_eq!(rig.ack().await.number, 1);
+    let expected = ToSender::Rewind { number: 2, reason: RewindReason::ApplyFailed };
+    assert_eq!(rig.next().await, expected);
+    assert_eq!((rig.cursor(), rig.store.last_etag()), (1, etag(1)));
+    rig.send(ToReceiver::Rewound { number: 4 }).await;
+    rig.send_all(batch(4, 1, &[2])).await;
+    let expected = ToSender::Rewind { number: 4, reason: RewindReason::ApplyFailed };
+    assert_eq!(rig.next().await, expected);
+    rig.hang_up().await;
+}
+
 #[tokio::test]
 async fn a_sender_goes_back_in_the_middle_of_a_batch() {
     let mut rig = Rig::new().await;
@@ -160,7 +180,7 @@ async fn a_window_is_not_a_suggestion() {
     assert_eq!(rig.ends().await, "FRAME_INVALID");
 }
 
-/// In real time: the store's writer has a thread of its own, for which a paused clock does not wait.
+/// In real time: the store's writer has a thread of its own, for which no paused clock waits.
 #[tokio::test]
 async fn local_commits_are_told_of_once() {
     let mut rig = Rig::new().await;
