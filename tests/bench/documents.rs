@@ -7,19 +7,19 @@ pub(crate) fn document(n: u64) -> (String, String) {
     let mut random = Random::new(n.wrapping_add(0x9e37_79b9_7f4a_7c15));
     let mut body = format!(
         r#"{{"Name":"Customer {n}","Active":{},"Balance":{}.{:02},"Tags":["#,
-        random.next().is_multiple_of(2),
-        random.next() % 100_000,
-        random.next() % 100,
+        random.number().is_multiple_of(2),
+        random.number() % 100_000,
+        random.number() % 100,
     );
     for tag in 0..4 {
         let comma = if tag == 0 { "" } else { "," };
-        body.push_str(&format!(r#"{comma}"tag-{}""#, random.next() % 1_000));
+        body.push_str(&format!(r#"{comma}"tag-{}""#, random.number() % 1_000));
     }
     body.push_str(r#"],"Address":{"Street":""#);
     words(&mut body, &mut random, 4);
     body.push_str(r#"","City":""#);
     words(&mut body, &mut random, 1);
-    body.push_str(&format!(r#"","Zip":"{:05}"}},"Notes":""#, random.next() % 100_000));
+    body.push_str(&format!(r#"","Zip":"{:05}"}},"Notes":""#, random.number() % 100_000));
     words(&mut body, &mut random, 130);
     body.push_str(r#"","@metadata":{"@collection":"Customers"}}"#);
     (format!("customers/{n:08}"), body)
@@ -30,7 +30,7 @@ fn words(text: &mut String, random: &mut Random, count: usize) {
         if word > 0 {
             text.push(' ');
         }
-        let mut letters = random.next();
+        let mut letters = random.number();
         for _ in 0..4 + letters % 6 {
             letters = letters.rotate_right(7);
             let letter = u8::try_from(letters % 26).unwrap_or(0);

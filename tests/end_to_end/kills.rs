@@ -4,6 +4,8 @@
 //! `cargo test --release -p jackdaw-tests --test end_to_end -- --ignored a_hundred`.
 //! The moments are random: `JACKDAW_SEED` repeats them as far as the machine does.
 
+#![expect(clippy::print_stderr, reason = "a run of minutes says how far it is")]
+
 use std::{
     env,
     sync::{
@@ -93,7 +95,7 @@ impl Kills {
     async fn copy(&mut self, name: &str, before: usize, kills: usize) -> Result<()> {
         self.destination.create_database(name).await?;
         let task = self.source.replicate_as(name, "shop", name, &[self.receiver.url()]).await?.name;
-        let writer = Writer::start(&self.sender, &self.administrator, self.random.next());
+        let writer = Writer::start(&self.sender, &self.administrator, self.random.number());
         for kill in before..before + kills {
             self.kill_after_progress(name, kill.is_multiple_of(2)).await?;
         }
@@ -131,7 +133,7 @@ impl Kills {
             Ok((self.destination.database(name).await?.last_etag > before).then_some(()))
         })
         .await?;
-        sleep(Duration::from_millis(50 + self.random.next() % 1_950)).await;
+        sleep(Duration::from_millis(50 + self.random.number() % 1_950)).await;
         let service = if receiver { &mut self.receiver } else { &mut self.sender };
         service.kill()?;
         service.restart()?;
@@ -186,7 +188,7 @@ impl Writer {
                 };
                 while !until.load(Ordering::Relaxed) && some(&client, &mut random).await.is_ok() {
                     written += 1;
-                    sleep(Duration::from_millis(random.next() % 5)).await;
+                    sleep(Duration::from_millis(random.number() % 5)).await;
                 }
             }
             Ok(written)
@@ -204,12 +206,12 @@ impl Writer {
 
 /// One transaction of puts, or one deletion.
 async fn some(client: &Client, random: &mut Random) -> Result<()> {
-    if random.next().is_multiple_of(4) {
-        return client.delete("shop", &format!("hot/{}", random.next() % HOT)).await;
+    if random.number().is_multiple_of(4) {
+        return client.delete("shop", &format!("hot/{}", random.number() % HOT)).await;
     }
-    let documents: Vec<_> = (0..1 + random.next() % 5)
+    let documents: Vec<_> = (0..1 + random.number() % 5)
         .map(|_| {
-            let n = random.next();
+            let n = random.number();
             let id =
                 if n.is_multiple_of(2) { format!("hot/{}", n % HOT) } else { format!("new/{n}") };
             (id, format!(r#"{{"n":{n}}}"#))
