@@ -270,7 +270,8 @@ async fn relay(
     random: &mut Random,
     after: Etag,
 ) -> Etag {
-    let limits = BatchLimits { items: 1 + random.below(6) as usize, bytes: usize::MAX };
+    let items_max = usize::try_from(1 + random.below(6)).unwrap();
+    let limits = BatchLimits { items: items_max, bytes: usize::MAX };
     let towards = Destination { incarnation: to.incarnation(), ..destination(to.vector()) };
     let packed = pack(&from.snapshot(), after, limits, &towards).unwrap();
     let incoming = Incoming {
