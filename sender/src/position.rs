@@ -21,12 +21,14 @@ pub(crate) struct Position {
     board: Board,
     key: TaskKey,
     written: Etag,
+    /// Whether the last try failed, and was told of.
+    failing: bool,
 }
 
 impl Position {
     /// A position that is written down already.
     pub(crate) fn new(store: Store, board: Board, key: TaskKey, written: Etag) -> Self {
-        Self { store, board, key, written }
+        Self { store, board, key, written, failing: false }
     }
 
     /// Follows the board until it is dropped.
@@ -50,8 +52,15 @@ impl Position {
             return false;
         }
         match self.store.stand(self.key.task, acknowledged).await {
-            Ok(_) => self.written = acknowledged,
-            Err(error) => tracing::warn!(%error, "cannot write down how far the destination is"),
+            Ok(_) => {
+                self.written = acknowledged;
+                self.failing = false;
+            }
+            Err(_) if self.failing => {}
+            Err(error) => {
+                tracing::warn!(%error, "cannot write down how far the destination is");
+                self.failing = true;
+            }
         }
         true
     }

@@ -119,8 +119,11 @@ impl Pipeline {
         self.len() == 0
     }
 
-    /// Takes a job, behind those it has.
+    /// Takes a job, behind those it has; none behind one that was refused.
     pub(super) fn push(&mut self, job: Job) {
+        if self.refused.is_some() {
+            return;
+        }
         let (source, epoch) = (self.source, self.epoch);
         let incoming = move |after: Etag, last: Etag, frontier, items| Incoming {
             source,

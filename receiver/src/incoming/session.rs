@@ -16,8 +16,8 @@ use futures_util::{Stream, StreamExt as _};
 use jackdaw_common::{
     ChangeVector, DatabaseId, Etag, Timestamp,
     frame::{
-        Ack, BatchEnd, Durations, Grammar, Outcomes, ReceiverHeartbeat, RewindReason, ToReceiver,
-        ToSender, Window,
+        Ack, BatchEnd, Durations, Grammar, Outcomes, ReceiverHeartbeat, RewindReason,
+        SenderHeartbeat, ToReceiver, ToSender, Window,
     },
     limits::{BATCH_BYTES_MAX, HEARTBEAT_MILLIS, SILENCE_MILLIS_MAX, TELL_MILLIS},
 };
@@ -85,6 +85,8 @@ pub(crate) struct Session {
     /// Whether frames are dropped until the sender has rewound.
     dropping: bool,
     pipeline: Pipeline,
+    /// Progress that waits for its turn; what comes behind it joins it.
+    progress: Option<SenderHeartbeat>,
     outbox: VecDeque<ToSender>,
     echo: Timestamp,
     asked: Asked,
@@ -118,6 +120,7 @@ impl Session {
             open: None,
             dropping: false,
             pipeline: Pipeline::new(store, source, opened.epoch),
+            progress: None,
             outbox: VecDeque::new(),
             echo: Timestamp::from_micros(0),
             asked,
@@ -195,6 +198,7 @@ impl Session {
             Event::Drain => {
                 // What the store has been given is finished and acknowledged; the rest comes again.
                 self.draining = true;
+                self.progress = None;
                 self.pipeline.close();
                 Ok(())
             }
@@ -217,7 +221,7 @@ impl Session {
             ToReceiver::Heartbeat(beat) => {
                 self.echo = beat.sent_at;
                 if !self.dropping && (beat.last > self.cursor || beat.frontier.is_some()) {
-                    self.pipeline.push(Job::Progress(beat));
+                    self.on_progress(beat);
                 }
                 self.check_window()
             }
@@ -257,9 +261,36 @@ impl Session {
         if !self.dropping {
             let batch = Gathered { after: open.after, frames: open.frames, end };
             let (since, complete) = (open.since, Instant::now());
+            self.push_progress();
             self.pipeline.push(Job::Batch { batch, since, complete });
         }
         self.check_window()
+    }
+
+    /// However often a sender tells of progress, it waits for the writer in one piece.
+    fn on_progress(&mut self, beat: SenderHeartbeat) {
+        self.progress = Some(match self.progress.take() {
+            None => beat,
+            // One that does not follow is the store's to refuse.
+            Some(before) if before.last != beat.after => {
+                self.pipeline.push(Job::Progress(before));
+                beat
+            }
+            Some(before) => SenderHeartbeat {
+                after: before.after,
+                frontier: beat.frontier.or(before.frontier),
+                ..beat
+            },
+        });
+        if self.pipeline.len() < self.window.batches as usize {
+            self.push_progress();
+        }
+    }
+
+    fn push_progress(&mut self) {
+        if let Some(beat) = self.progress.take() {
+            self.pipeline.push(Job::Progress(beat));
+        }
     }
 
     /// The sender has gone back: what comes now continues from what is durable.
@@ -291,10 +322,12 @@ impl Session {
             }
             Done::Refused { number, reason } => self.rewind(number, reason),
         }
+        self.push_progress();
     }
 
     fn rewind(&mut self, number: u64, reason: RewindReason) {
         self.dropping = true;
+        self.progress = None;
         if let Some(open) = &mut self.open {
             open.frames.clear();
         }

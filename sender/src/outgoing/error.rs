@@ -60,6 +60,14 @@ pub(crate) enum SessionError {
         /// Why.
         reason: RewindReason,
     },
+    /// It has lost what it has written itself.
+    #[error("the source holds etag {claimed} of the destination, which knows of {last} only")]
+    DestinationForked {
+        /// What the source holds of it.
+        claimed: Etag,
+        /// What it says that it has written.
+        last: Etag,
+    },
     /// What it says cannot be true.
     #[error("the receiver {0}")]
     Untrue(#[from] Untrue),
@@ -133,6 +141,7 @@ impl SessionError {
             Self::Pack(PackError::Store(_)) | Self::Source(_) | Self::SourceClosed => {
                 Reason::StoreFailed.as_str()
             }
+            Self::DestinationForked { .. } => Reason::FrontierForged.as_str(),
             Self::Rewound { reason: RewindReason::Checksum, .. } => {
                 Reason::ChecksumMismatch.as_str()
             }

@@ -34,6 +34,9 @@ pub(crate) struct Packed {
     pub(crate) bytes: u64,
     /// Rows left out: the destination has them, or their successors are in the batch.
     pub(crate) left_out: u64,
+    /// The highest etag that the destination has given out, as what was left out says, and has not
+    /// told of itself.
+    pub(crate) echoed: Etag,
     /// xxh3-64 over its frames.
     pub(crate) checksum: u64,
     /// Its items, frame by frame.
@@ -78,12 +81,17 @@ impl Destination {
     ///
     /// A version that was minted is held where its vector is covered: a database vector claims only
     /// what is there (invariant I6). One that is a merge may be covered entry by entry and be
-    /// nowhere; it is sent. What the destination has written itself need not be heard of first; if
-    /// it went back, the frontier tells it so.
+    /// nowhere; it is sent. What the destination has written itself need not be heard of first; the
+    /// session sees to it that it is heard of after.
     fn has(&self, item: &Item) -> bool {
-        item.minted.is_some_and(|minted| {
-            minted.incarnation == self.incarnation || self.known.covers(&item.version.vector)
-        })
+        item.minted.is_some() && self.known.covers(&item.version.vector)
+            || self.echo(item).is_some()
+    }
+
+    /// The etag of a version that the destination itself has written.
+    fn echo(&self, item: &Item) -> Option<Etag> {
+        let minted = item.minted.filter(|minted| minted.incarnation == self.incarnation);
+        minted.map(|minted| minted.etag)
     }
 }
 
@@ -97,6 +105,7 @@ pub(crate) fn pack(
     let mut filling = Filling::new(limits);
     let mut selection = Selection::default();
     let (mut last, mut rows, mut left_out) = (after, 0, 0);
+    let mut echoed = Etag::ZERO;
     let mut full = false;
     for row in snapshot.changes_after(after) {
         let row = row?;
@@ -116,6 +125,7 @@ pub(crate) fn pack(
         }
         if destination.has(&item) {
             left_out += 1;
+            echoed = echoed.max(destination.echo(&item).unwrap_or_default());
             continue;
         }
         let outgoing = OutgoingItem::new(&item);
@@ -136,7 +146,7 @@ pub(crate) fn pack(
         bytes += item.bytes() as u64;
     }
     let (frames, checksum) = frames.close();
-    Ok(Packed { after, last, items, bytes, left_out, checksum, frames, frontier })
+    Ok(Packed { after, last, items, bytes, left_out, echoed, checksum, frames, frontier })
 }
 
 fn fits(item: &Item, outgoing: &OutgoingItem, destination: &Destination) -> Result<(), PackError> {

@@ -78,6 +78,8 @@ pub(crate) struct Session {
     /// What the destination was told at the last whole point.
     frontier: Option<ChangeVector>,
     number: u64,
+    /// What the destination has given out, as its own versions say, and since when that is known.
+    echoed: (Etag, Instant),
     /// Rewinds since the last ack.
     rewinds: u32,
     packing: Option<BoxFuture<'static, Result<Packed, SessionError>>>,
@@ -121,6 +123,7 @@ impl Session {
             scanned: cursor,
             frontier: None,
             number: 0,
+            echoed: (Etag::ZERO, now),
             rewinds: 0,
             packing: None,
             ready: None,
@@ -263,6 +266,9 @@ impl Session {
     fn on_packed(&mut self, packed: Packed) {
         self.packing = None;
         self.scanned = packed.last;
+        if packed.echoed > self.echoed.0 {
+            self.echoed = (packed.echoed, Instant::now());
+        }
         self.ready = Some(packed);
         self.send_ready();
         self.pack_more(false);
@@ -290,7 +296,7 @@ impl Session {
 
     fn send(&mut self, packed: Packed) {
         self.number += 1;
-        let Packed { after, last, items, bytes, left_out, checksum, frames, frontier } = packed;
+        let Packed { after, last, items, bytes, left_out, checksum, frames, frontier, .. } = packed;
         let number = self.number;
         self.in_flight.push_back(InFlight { number, last, items, bytes });
         self.sent = last;
@@ -337,11 +343,23 @@ impl Session {
         if now >= self.heard + SILENCE_MAX {
             return Err(SessionError::Silent);
         }
+        self.check_echo(now)?;
         if now >= self.beat + HEARTBEAT {
             self.heartbeat(self.sent, None);
             // What raised the database vector without a change of its own travels from here.
             let moved = self.frontier.as_ref() != Some(&self.published.borrow().vector);
             self.pack_more(moved);
+        }
+        Ok(())
+    }
+
+    /// What the destination has written itself was left out. It has to tell that it has it: if it
+    /// went back, it has not, and somebody must know.
+    fn check_echo(&self, now: Instant) -> Result<(), SessionError> {
+        let (claimed, since) = self.echoed;
+        let last = self.destination.known.etag_of(self.destination.incarnation);
+        if claimed > last && now >= since + SILENCE_MAX {
+            return Err(SessionError::DestinationForked { claimed, last });
         }
         Ok(())
     }

@@ -168,6 +168,18 @@ async fn what_breaks_the_protocol_ends_the_session() {
     }
 }
 
+/// However much is left out at the source: progress joins what waits.
+#[tokio::test]
+async fn progress_is_told_as_often_as_a_sender_likes() {
+    let mut rig = Rig::new().await;
+    for last in 1..=200 {
+        rig.send(progress(last - 1, last)).await;
+    }
+    rig.send_all(batch(1, 200, &[201])).await;
+    assert_eq!(rig.ack().await.cursor, etag(201));
+    rig.hang_up().await;
+}
+
 /// A sender that does not wait for acks at all.
 #[tokio::test]
 async fn a_window_is_not_a_suggestion() {

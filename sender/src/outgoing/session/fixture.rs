@@ -4,11 +4,11 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use jackdaw_common::{
-    Collection, DatabaseId, IncarnationId,
+    Collection, Content, DatabaseId, Entry, IncarnationId, Item, TransactionMark, Version,
     frame::{Accept, Durations, Outcomes, PROTOCOL},
 };
 use jackdaw_node::shutdown::Trigger;
-use jackdaw_store::{Command, Identity, NewId, engine::Memory, keys::TABLES};
+use jackdaw_store::{Begin, Command, Identity, Incoming, NewId, engine::Memory, keys::TABLES};
 use tokio::{task::JoinHandle, time::timeout};
 use tokio_stream::wrappers::ReceiverStream;
 
@@ -51,6 +51,41 @@ pub(super) async fn fill(store: &Store, ids: std::ops::Range<u64>, bytes: usize)
         };
         store.transact(vec![command]).await.unwrap();
     }
+}
+
+/// A version arrives that another database has written.
+pub(super) async fn arrived(store: &Store, minted: Entry) {
+    let begin = Begin {
+        source: identity(2).database,
+        incarnation: identity(2).incarnation,
+        last_etag: etag(1),
+        tombstone_floor: Etag::ZERO,
+        vector: ChangeVector::empty(),
+        task: 1,
+        generation: 1,
+    };
+    let session = store.begin(begin).await.unwrap();
+    let item = Item {
+        etag: etag(1),
+        transaction: TransactionMark { first: etag(1), rows: 1 },
+        minted: Some(minted),
+        version: Version {
+            id: "theirs".parse().unwrap(),
+            collection: Collection::default(),
+            vector: ChangeVector::from_entries([minted]),
+            last_modified: Timestamp::from_micros(1),
+            content: Content::Tombstone,
+        },
+    };
+    let incoming = Incoming {
+        source: identity(2).database,
+        epoch: session.epoch,
+        after: Etag::ZERO,
+        last: etag(1),
+        frontier: None,
+        items: vec![item.into()],
+    };
+    store.apply(incoming).await.unwrap();
 }
 
 /// A batch as a receiver gets it.

@@ -173,3 +173,31 @@ async fn a_silent_receiver_is_given_up() {
     assert_eq!(rig.ends().await.reason(), "PEER_SILENT");
     assert_eq!(begin.elapsed(), Duration::from_secs(25));
 }
+
+/// A destination that went back lacks what it has written itself: it is not sent that, and somebody
+/// is told.
+#[tokio::test(start_paused = true)]
+async fn a_destination_that_lost_its_own_versions_is_found_out() {
+    for told in [6, 7] {
+        let store = store(1);
+        let theirs = jackdaw_common::Entry { incarnation: identity(9).incarnation, etag: etag(7) };
+        arrived(&store, theirs).await;
+        let mut rig = Rig::new(&store, WIDE);
+        assert_eq!(rig.heartbeat().await.last, etag(1));
+        let mut vector = ChangeVector::empty();
+        vector.raise(jackdaw_common::Entry { etag: etag(told), ..theirs });
+        let begin = Instant::now();
+        while begin.elapsed() < Duration::from_secs(40) {
+            rig.beat(1, vector.clone(), false).await;
+            sleep(Duration::from_secs(5)).await;
+        }
+        assert_eq!(rig.board.status(rig.key).counts.left_out, 1);
+        if told == 7 {
+            rig.beat(1, vector.clone(), false).await;
+            continue;
+        }
+        let error = rig.ends().await;
+        assert_eq!((error.reason(), error.retry()), ("FRONTIER_FORGED", Retry::Blocked));
+        assert!(error.to_string().contains("etag 7"), "{error}");
+    }
+}
