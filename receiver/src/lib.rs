@@ -2,7 +2,7 @@
 //!
 //! A role of a node. It never knows a sender but by its stream, and names no engine.
 
-mod incoming;
+pub mod incoming;
 mod service;
 
 use futures_util::FutureExt as _;

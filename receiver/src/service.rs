@@ -4,7 +4,7 @@ use std::{pin::Pin, sync::Arc};
 
 use futures_util::{Stream, StreamExt as _};
 use jackdaw_common::{
-    frame::{Offer, ToReceiver, ToSender},
+    frame::{Offer, ToReceiver},
     limits::{FRAME_BYTES_MAX, FRAMES_QUEUED_MAX, ITEM_BYTES_MAX},
 };
 use jackdaw_node::{
@@ -21,7 +21,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 use tracing::Instrument as _;
 
-use crate::incoming::{Admitted, IncomingError, LiveSessions, Session, admit};
+use crate::incoming::{Admitted, IncomingError, LiveSessions, Serve, admit};
 
 /// Largest message a sender sends: a frame, or one item that is larger.
 const REQUEST_BYTES_MAX: usize = FRAME_BYTES_MAX + ITEM_BYTES_MAX;
@@ -121,23 +121,17 @@ impl ReplicationService {
         let Admitted { database, opened, accept } = admitted;
         let (outbound, frames) = mpsc::channel(FRAMES_QUEUED_MAX);
         let (ending, ended) = mpsc::channel::<Status>(1);
-        let window = accept.window;
         let store = database.store().clone();
-        let (destination, epoch) = (store.database_id(), opened.epoch);
-        let (session, presence) = Session::new(store, offer.source, opened, window);
-        let entered = self.live.enter(destination, &offer, epoch, presence);
-        let drain = self.context.drain.clone();
+        let serve = Serve { store, live: self.live.clone(), offer, opened, accept };
+        let session = serve.start(inbound, outbound, self.context.drain.clone());
         let database = Arc::clone(&database);
         let run = async move {
-            if outbound.send(ToSender::Accept(accept)).await.is_err() {
-                return;
-            }
             let outcome = tokio::select! {
                 biased;
                 error = deleted(&database) => Err(error),
-                outcome = session.run(inbound, outbound, drain) => outcome,
+                outcome = session => outcome,
             };
-            drop((entered, database));
+            drop(database);
             match outcome {
                 Ok(()) => tracing::info!("session ended by the sender"),
                 Err(error) => {

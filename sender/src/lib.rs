@@ -5,11 +5,11 @@
 
 mod control;
 pub mod definition;
-mod outgoing;
+pub mod outgoing;
 mod ownership;
 mod position;
 pub mod progress;
-mod runner;
+pub mod runner;
 mod supervisor;
 
 use futures_util::FutureExt as _;

@@ -9,13 +9,13 @@ use jackdaw_common::{
     limits::BACKOFF_MILLIS_MAX,
     retry::backoff_millis,
 };
-use jackdaw_node::{channel::ReceiverUrl, entropy, shutdown::Shutdown, tls::ClientTls};
+use jackdaw_node::{channel::ReceiverUrl, shutdown::Shutdown};
 use jackdaw_store::Store;
 use tracing::Instrument as _;
 
 use crate::{
     definition::{ConnectionString, TaskDefinition},
-    outgoing::{Call, Connected, Retry, Session, SessionError},
+    outgoing::{Connected, Dial, Retry, Session, SessionError},
     ownership::Ownership,
     position::Position,
     progress::{Board, LastError, Phase, TaskKey},
@@ -23,11 +23,11 @@ use crate::{
 
 /// What a runner is to do.
 #[derive(Clone, Debug)]
-pub(crate) struct Plan {
+pub struct Plan {
     /// The task.
-    pub(crate) definition: TaskDefinition,
+    pub definition: TaskDefinition,
     /// Where to; `None` when its connection string is gone.
-    pub(crate) destination: Option<ConnectionString>,
+    pub destination: Option<ConnectionString>,
 }
 
 impl Plan {
@@ -39,20 +39,30 @@ impl Plan {
 }
 
 /// The life of one enabled task.
-pub(crate) struct Runner {
-    pub(crate) key: TaskKey,
-    pub(crate) source_name: String,
-    pub(crate) store: Store,
-    pub(crate) board: Board,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) tls: ClientTls,
-    pub(crate) plan: Plan,
-    pub(crate) stop: Shutdown,
+pub struct Runner {
+    /// Which task.
+    pub key: TaskKey,
+    /// Name of the source database, for people.
+    pub source_name: String,
+    /// The source database.
+    pub store: Store,
+    /// Where it says how it is doing.
+    pub board: Board,
+    /// The wall clock.
+    pub clock: Arc<dyn Clock>,
+    /// How receivers are reached.
+    pub dial: Arc<dyn Dial>,
+    /// Random numbers, for the waits after failures.
+    pub random: Arc<dyn Fn() -> u64 + Send + Sync>,
+    /// What it is to do.
+    pub plan: Plan,
+    /// Ends it.
+    pub stop: Shutdown,
 }
 
 impl Runner {
     /// Runs until it is told to stop.
-    pub(crate) async fn run(mut self) {
+    pub async fn run(mut self) {
         let span = tracing::info_span!(
             "task",
             database = %self.source_name,
@@ -107,7 +117,7 @@ impl Runner {
     /// Waits after a failure; true when it was told to stop meanwhile.
     async fn wait(&mut self, error: &SessionError, failures: u32) -> bool {
         let millis = match error.retry() {
-            Retry::Backoff => backoff_millis(failures, entropy::random_u64()),
+            Retry::Backoff => backoff_millis(failures, (self.random)()),
             Retry::Blocked => BACKOFF_MILLIS_MAX,
         };
         let now = self.clock.now();
@@ -235,7 +245,7 @@ impl Runner {
             generation,
             destination: destination.database.clone(),
         };
-        let connected = Call { url: &url, tls: &self.tls, offer }.connect().await?;
+        let connected = self.dial.dial(&url, offer).await?;
         Ok((url, connected))
     }
 }

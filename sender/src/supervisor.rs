@@ -6,7 +6,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use jackdaw_node::{catalog::Database, role::Context, shutdown::Trigger};
+use jackdaw_node::{catalog::Database, entropy, role::Context, shutdown::Trigger};
 use jackdaw_store::RecordKind;
 use tokio::{sync::Notify, task::JoinHandle};
 
@@ -113,7 +113,8 @@ impl Supervisor {
             store: database.store().clone(),
             board: self.board.clone(),
             clock: Arc::clone(&self.context.clock),
-            tls: self.context.client_tls.clone(),
+            dial: Arc::new(self.context.client_tls.clone()),
+            random: Arc::new(entropy::random_u64),
             plan: plan.clone(),
             stop: stopped,
         };

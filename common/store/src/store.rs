@@ -6,6 +6,7 @@
 use std::{
     sync::{Arc, Mutex, PoisonError},
     thread::JoinHandle,
+    time::Duration,
 };
 
 use arc_swap::ArcSwap;
@@ -16,7 +17,7 @@ use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::{
-    commit,
+    commit::{Drive, Outlet},
     engine::{Direction, Engine, ScanRange, WriteBatch},
     error::StoreError,
     keys,
@@ -83,29 +84,27 @@ impl Store {
         identity: Identity,
         collector: Collector,
     ) -> Result<Self, OpenError> {
-        let engine: Arc<dyn Engine> = Arc::new(engine);
-        let header = open_header(&*engine, &*clock, identity)?;
-        let identity = Identity { database: header.database, incarnation: header.incarnation };
-        let snapshot = engine.snapshot().map_err(StoreError::from)?;
-        let snapshot = Snapshot::new(snapshot, header, 0);
-        let writer = Writer::new(engine, clock, snapshot.clone(), collector);
-        let (queue, intents) = mpsc::channel(WRITER_QUEUE_MAX);
-        let (news, published) = watch::channel(writer.published());
-        let (failing, failed) = watch::channel(None);
-        let newest = Arc::new(ArcSwap::from_pointee(snapshot));
-        let publish = {
-            let newest = Arc::clone(&newest);
-            move |snapshot: &Snapshot| {
-                newest.store(Arc::new(snapshot.clone()));
-                news.send_replace(snapshot.published());
-            }
-        };
-        let fail = move |error| {
-            failing.send_replace(Some(error));
-        };
-        let writer = Mutex::new(Some(commit::spawn(writer, intents, publish, fail)?));
-        let queue = Some(queue);
-        Ok(Self(Arc::new(Inner { identity, queue, newest, published, failed, writer })))
+        let (mut inner, drive) = prepare(Arc::new(engine), clock, identity, collector)?;
+        inner.writer = Mutex::new(Some(drive.spawn()?));
+        Ok(Self(Arc::new(inner)))
+    }
+
+    /// Opens the database without a thread: its writer is the future that is answered, to be
+    /// spawned on a runtime that owns time, where each commit takes `sync`. For simulation: all the
+    /// rest is as in [`Store::open`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::open`].
+    pub fn open_driven<E: Engine>(
+        engine: E,
+        clock: Arc<dyn Clock>,
+        identity: Identity,
+        sync: Duration,
+    ) -> Result<(Self, impl Future<Output = ()> + Send + use<E>), OpenError> {
+        let collector = Collector::default();
+        let (inner, drive) = prepare(Arc::new(engine), clock, identity, collector)?;
+        Ok((Self(Arc::new(inner)), drive.run(sync)))
     }
 
     /// Its stable id.
@@ -238,6 +237,28 @@ impl Store {
     pub fn last_etag(&self) -> Etag {
         self.0.published.borrow().last_etag
     }
+}
+
+/// A store without anything that drives its writer yet, and what does.
+fn prepare(
+    engine: Arc<dyn Engine>,
+    clock: Arc<dyn Clock>,
+    identity: Identity,
+    collector: Collector,
+) -> Result<(Inner, Drive), OpenError> {
+    let header = open_header(&*engine, &*clock, identity)?;
+    let identity = Identity { database: header.database, incarnation: header.incarnation };
+    let snapshot = engine.snapshot().map_err(StoreError::from)?;
+    let snapshot = Snapshot::new(snapshot, header, 0);
+    let writer = Writer::new(engine, clock, snapshot.clone(), collector);
+    let (sender, queue) = mpsc::channel(WRITER_QUEUE_MAX);
+    let (news, published) = watch::channel(writer.published());
+    let (failing, failed) = watch::channel(None);
+    let newest = Arc::new(ArcSwap::from_pointee(snapshot));
+    let outlet = Outlet { newest: Arc::clone(&newest), news, failing };
+    let drive = Drive { writer, queue, outlet };
+    let (queue, writer) = (Some(sender), Mutex::new(None));
+    Ok((Inner { identity, queue, newest, published, failed, writer }, drive))
 }
 
 /// Why a database takes nothing any more.

@@ -11,7 +11,7 @@ use jackdaw_node::{
     access::{Identity, Level},
     catalog::{Catalog, Database},
 };
-use jackdaw_store::{Begin, BeginError, Session as Opened};
+use jackdaw_store::{Begin, BeginError, Session as Opened, Store};
 
 use super::{error::IncomingError, live::LiveSessions};
 
@@ -33,13 +33,24 @@ pub(crate) async fn admit(
     identity: &Identity,
     offer: &Offer,
 ) -> Result<Admitted, IncomingError> {
-    let (least, most) = PROTOCOL;
-    let protocol = most.min(offer.protocol.1);
-    if protocol < least.max(offer.protocol.0) {
-        return Err(IncomingError::Protocol { offered: offer.protocol, spoken: PROTOCOL });
-    }
+    protocol(offer)?;
     let database = destination(catalog, identity, &offer.destination)?;
-    let id = database.store().database_id();
+    let (opened, accept) = greet(live, database.store(), offer).await?;
+    Ok(Admitted { database, opened, accept })
+}
+
+/// Tries the rules that are about the two databases, and opens the session in the destination.
+///
+/// # Errors
+///
+/// The first rule that does not hold.
+pub async fn greet(
+    live: &LiveSessions,
+    store: &Store,
+    offer: &Offer,
+) -> Result<(Opened, Accept), IncomingError> {
+    let protocol = protocol(offer)?;
+    let id = store.database_id();
     if id == offer.source {
         return Err(BeginError::SelfReplication(id).into());
     }
@@ -53,18 +64,28 @@ pub(crate) async fn admit(
         task: offer.task,
         generation: offer.generation,
     };
-    let opened = database.store().begin(begin).await?;
+    let opened = store.begin(begin).await?;
     let accept = Accept {
         protocol,
         destination: id,
-        incarnation: database.store().incarnation(),
+        incarnation: store.incarnation(),
         cursor: opened.cursor,
         vector: opened.vector.clone(),
         window: Window { batches: WINDOW_BATCHES, bytes: WINDOW_BYTES },
         item_bytes_max: ITEM_BYTES_MAX as u64,
         transaction_bytes_max: TRANSACTION_BYTES_MAX as u64,
     };
-    Ok(Admitted { database, opened, accept })
+    Ok((opened, accept))
+}
+
+/// The highest protocol version that both ends speak.
+fn protocol(offer: &Offer) -> Result<u32, IncomingError> {
+    let (least, most) = PROTOCOL;
+    let protocol = most.min(offer.protocol.1);
+    if protocol < least.max(offer.protocol.0) {
+        return Err(IncomingError::Protocol { offered: offer.protocol, spoken: PROTOCOL });
+    }
+    Ok(protocol)
 }
 
 /// The destination database, if it exists and the caller may write it. Who may not list databases

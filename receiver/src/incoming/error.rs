@@ -14,7 +14,7 @@ use super::unpack::UnpackError;
 
 /// Why a session was refused or ended.
 #[derive(Debug, Error)]
-pub(crate) enum IncomingError {
+pub enum IncomingError {
     /// No common protocol version.
     #[error("the sender speaks versions {offered:?}, this receiver {spoken:?}")]
     Protocol {

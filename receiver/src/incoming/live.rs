@@ -27,7 +27,7 @@ struct Live {
 
 /// The sessions that are under way. Cheap to clone.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct LiveSessions(Arc<Mutex<HashMap<Pair, Live>>>);
+pub struct LiveSessions(Arc<Mutex<HashMap<Pair, Live>>>);
 
 impl LiveSessions {
     /// No session of another task of the same source is alive; waits for one to say that it is.

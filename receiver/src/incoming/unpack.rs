@@ -25,7 +25,7 @@ pub(crate) struct Gathered {
 
 /// Why a batch is not what its end says.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
-pub(crate) enum UnpackError {
+pub enum UnpackError {
     /// Something was altered or lost on the way.
     #[error("batch {number} has checksum {actual:016x}, its end says {expected:016x}")]
     Checksum {

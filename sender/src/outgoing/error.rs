@@ -12,7 +12,7 @@ use super::{pack::PackError, settle::Untrue};
 
 /// Why a session could not begin, or ended.
 #[derive(Debug, Error)]
-pub(crate) enum SessionError {
+pub enum SessionError {
     /// No connection to the receiver.
     #[error(transparent)]
     Connect(#[from] ConnectError),
@@ -87,7 +87,7 @@ pub(crate) enum SessionError {
 
 /// When to try again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Retry {
+pub enum Retry {
     /// After a while, longer each time.
     Backoff,
     /// Somebody must act first; it is tried seldom, to see whether somebody has.
@@ -126,7 +126,7 @@ impl From<FollowError> for SessionError {
 
 impl SessionError {
     /// Reason of the published catalogue; a newer receiver's may not be in this build's.
-    pub(crate) fn reason(&self) -> &str {
+    pub fn reason(&self) -> &str {
         match self {
             Self::Connect(error) => error.reason(),
             Self::Refused { reason, .. } => reason,
@@ -151,14 +151,14 @@ impl SessionError {
     }
 
     /// The generation that a destination has accepted before, when it refuses a lower one.
-    pub(crate) fn fenced_by(&self) -> Option<u64> {
+    pub fn fenced_by(&self) -> Option<u64> {
         let Self::Refused { reason, metadata, .. } = self else { return None };
         let fenced = reason == Reason::TaskFenced.as_str();
         metadata.get("highest").filter(|_| fenced)?.parse().ok()
     }
 
     /// When to try again.
-    pub(crate) fn retry(&self) -> Retry {
+    pub fn retry(&self) -> Retry {
         let blocked = matches!(self, Self::Rewound { .. })
             || BLOCKING.iter().any(|reason| reason.as_str() == self.reason());
         if blocked { Retry::Blocked } else { Retry::Backoff }

@@ -10,6 +10,8 @@ mod pack;
 mod session;
 mod settle;
 
-pub(crate) use error::{Retry, SessionError};
-pub(crate) use offer::{Call, Connected};
+pub use error::{Retry, SessionError};
+pub use offer::{Connected, Dial, Inbound};
+pub use pack::PackError;
 pub(crate) use session::Session;
+pub use settle::Untrue;

@@ -5,7 +5,7 @@
 
 use std::pin::Pin;
 
-use futures_util::{Stream, StreamExt as _};
+use futures_util::{FutureExt as _, Stream, StreamExt as _, future::BoxFuture};
 use jackdaw_common::{
     Etag,
     frame::{Accept, Offer, PROTOCOL, ToReceiver, ToSender},
@@ -28,58 +28,69 @@ use super::error::SessionError;
 const RESPONSE_BYTES_MAX: usize = 64 * 1024;
 
 /// What the receiver says, frame by frame.
-pub(crate) type Inbound = Pin<Box<dyn Stream<Item = Result<ToSender, SessionError>> + Send>>;
+pub type Inbound = Pin<Box<dyn Stream<Item = Result<ToSender, SessionError>> + Send>>;
 
-/// A session that is about to begin.
-pub(crate) struct Call<'c> {
-    /// The receiver.
-    pub(crate) url: &'c ReceiverUrl,
-    /// Who we are, and whom we trust.
-    pub(crate) tls: &'c ClientTls,
-    /// What we say of ourselves.
-    pub(crate) offer: Offer,
-}
-
-/// A receiver that has accepted.
-pub(crate) struct Connected {
-    /// What it was told of forgotten deletions.
-    pub(crate) floor: Etag,
-    /// Its answer.
-    pub(crate) accept: Accept,
-    /// What it says.
-    pub(crate) inbound: Inbound,
-    /// What it is told.
-    pub(crate) outbound: mpsc::Sender<ToReceiver>,
-}
-
-impl Call<'_> {
+/// How a receiver is reached.
+pub trait Dial: Send + Sync {
     /// Dials, offers, and waits for the answer.
     ///
     /// # Errors
     ///
     /// No connection, or the receiver's refusal.
-    pub(crate) async fn connect(self) -> Result<Connected, SessionError> {
-        let channel = channel::connect(self.url, self.tls).await?;
-        let mut client =
-            ReplicationClient::new(channel).max_decoding_message_size(RESPONSE_BYTES_MAX);
-        let (outbound, frames) = mpsc::channel(FRAMES_QUEUED_MAX);
-        let floor = self.offer.tombstone_floor;
-        if outbound.send(ToReceiver::Offer(self.offer)).await.is_err() {
-            return Err(SessionError::Lost);
-        }
-        let requests = ReceiverStream::new(frames).map(ReplicateRequest::from);
-        let responses = client.replicate(requests).await.map_err(|status| refused(&status))?;
-        let mut inbound: Inbound = Box::pin(responses.into_inner().map(|response| {
-            let response = response.map_err(|status| refused(&status))?;
-            Ok(ToSender::try_from(response)?)
-        }));
-        let Some(first) = inbound.next().await else { return Err(SessionError::Lost) };
-        let ToSender::Accept(accept) = first? else { return Err(SessionError::NotAccepted) };
-        if !(PROTOCOL.0..=PROTOCOL.1).contains(&accept.protocol) {
-            return Err(SessionError::Protocol(accept.protocol));
-        }
-        Ok(Connected { floor, accept, inbound, outbound })
+    fn dial<'d>(
+        &'d self,
+        url: &'d ReceiverUrl,
+        offer: Offer,
+    ) -> BoxFuture<'d, Result<Connected, SessionError>>;
+}
+
+/// A receiver that has accepted.
+pub struct Connected {
+    /// What it was told of forgotten deletions.
+    pub floor: Etag,
+    /// Its answer.
+    pub accept: Accept,
+    /// What it says.
+    pub inbound: Inbound,
+    /// What it is told.
+    pub outbound: mpsc::Sender<ToReceiver>,
+}
+
+/// Over mTLS: who we are, and whom we trust.
+impl Dial for ClientTls {
+    fn dial<'d>(
+        &'d self,
+        url: &'d ReceiverUrl,
+        offer: Offer,
+    ) -> BoxFuture<'d, Result<Connected, SessionError>> {
+        connect(url, self, offer).boxed()
     }
+}
+
+async fn connect(
+    url: &ReceiverUrl,
+    tls: &ClientTls,
+    offer: Offer,
+) -> Result<Connected, SessionError> {
+    let channel = channel::connect(url, tls).await?;
+    let mut client = ReplicationClient::new(channel).max_decoding_message_size(RESPONSE_BYTES_MAX);
+    let (outbound, frames) = mpsc::channel(FRAMES_QUEUED_MAX);
+    let floor = offer.tombstone_floor;
+    if outbound.send(ToReceiver::Offer(offer)).await.is_err() {
+        return Err(SessionError::Lost);
+    }
+    let requests = ReceiverStream::new(frames).map(ReplicateRequest::from);
+    let responses = client.replicate(requests).await.map_err(|status| refused(&status))?;
+    let mut inbound: Inbound = Box::pin(responses.into_inner().map(|response| {
+        let response = response.map_err(|status| refused(&status))?;
+        Ok(ToSender::try_from(response)?)
+    }));
+    let Some(first) = inbound.next().await else { return Err(SessionError::Lost) };
+    let ToSender::Accept(accept) = first? else { return Err(SessionError::NotAccepted) };
+    if !(PROTOCOL.0..=PROTOCOL.1).contains(&accept.protocol) {
+        return Err(SessionError::Protocol(accept.protocol));
+    }
+    Ok(Connected { floor, accept, inbound, outbound })
 }
 
 /// What a status says, in the words of the catalogue.

@@ -47,7 +47,7 @@ pub(crate) struct Packed {
 
 /// Why no batch could be packed.
 #[derive(Clone, Debug, Error)]
-pub(crate) enum PackError {
+pub enum PackError {
     /// The destination takes no item that large.
     #[error("document {id} at etag {etag} takes {bytes} bytes, the destination takes {max}")]
     ItemTooLarge {

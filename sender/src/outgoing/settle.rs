@@ -26,7 +26,7 @@ pub(crate) struct InFlight {
 
 /// What a receiver cannot truthfully say.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
-pub(crate) enum Untrue {
+pub enum Untrue {
     /// An ack of a batch that is not the next one.
     #[error("acknowledges batch {acked}, the next one is {expected:?}")]
     Number {
