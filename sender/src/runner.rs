@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use jackdaw_common::{
     Etag, Timestamp,
+    batch::BatchLimits,
     clock::Clock,
     frame::{Offer, PROTOCOL},
     limits::BACKOFF_MILLIS_MAX,
@@ -54,6 +55,8 @@ pub struct Runner {
     pub dial: Arc<dyn Dial>,
     /// Random numbers, for the waits after failures.
     pub random: Arc<dyn Fn() -> u64 + Send + Sync>,
+    /// What a batch holds at most.
+    pub limits: BatchLimits,
     /// What it is to do.
     pub plan: Plan,
     /// Ends it.
@@ -182,6 +185,7 @@ impl Runner {
             self.board.clone(),
             self.key,
             Arc::clone(&self.clock),
+            self.limits,
             connected.accept,
         );
         let outcome = match session {

@@ -6,6 +6,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
+use jackdaw_common::batch::BatchLimits;
 use jackdaw_node::{catalog::Database, entropy, role::Context, shutdown::Trigger};
 use jackdaw_store::RecordKind;
 use tokio::{sync::Notify, task::JoinHandle};
@@ -115,6 +116,7 @@ impl Supervisor {
             clock: Arc::clone(&self.context.clock),
             dial: Arc::new(self.context.client_tls.clone()),
             random: Arc::new(entropy::random_u64),
+            limits: BatchLimits::default(),
             plan: plan.clone(),
             stop: stopped,
         };

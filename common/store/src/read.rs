@@ -51,6 +51,20 @@ impl Snapshot {
         Self { engine, header: Arc::new(header), commit }
     }
 
+    /// What `engine` holds, whether a database has it open or not; `None` when that is nothing yet.
+    /// Not a published snapshot: for whoever examines an engine, not for readers of a database.
+    ///
+    /// # Errors
+    ///
+    /// A row that does not read back, or the engine's.
+    pub fn inspect(engine: &dyn engine::Engine) -> Result<Option<Self>, StoreError> {
+        let engine = engine.snapshot()?;
+        let Some(row) = engine.get(keys::HEADER, keys::HEADER_KEY)? else { return Ok(None) };
+        let header =
+            Header::decode(row).map_err(|error| corrupt(keys::HEADER, keys::HEADER_KEY, error))?;
+        Ok(Some(Self::new(engine, header, 0)))
+    }
+
     pub(crate) fn engine(&self) -> Arc<dyn engine::Snapshot> {
         Arc::clone(&self.engine)
     }

@@ -11,7 +11,7 @@ mod session;
 mod settle;
 
 pub use error::{Retry, SessionError};
-pub use offer::{Connected, Dial, Inbound};
+pub use offer::{Connected, Dial, Inbound, refused};
 pub use pack::PackError;
 pub(crate) use session::Session;
 pub use settle::Untrue;

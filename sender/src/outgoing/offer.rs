@@ -94,7 +94,7 @@ async fn connect(
 }
 
 /// What a status says, in the words of the catalogue.
-fn refused(status: &tonic::Status) -> SessionError {
+pub fn refused(status: &tonic::Status) -> SessionError {
     let RemoteError { reason, message, code, metadata, .. } = RemoteError::from_status(status);
     match reason {
         Some(reason) => SessionError::Refused { reason, message, metadata },

@@ -67,6 +67,7 @@ pub(crate) struct Session {
     key: TaskKey,
     clock: Arc<dyn Clock>,
     window: Window,
+    limits: BatchLimits,
     destination: Destination,
     published: watch::Receiver<Published>,
     /// Acknowledged by the destination.
@@ -98,6 +99,7 @@ impl Session {
         board: Board,
         key: TaskKey,
         clock: Arc<dyn Clock>,
+        limits: BatchLimits,
         accept: Accept,
     ) -> Result<Self, SessionError> {
         let mut published = store.subscribe();
@@ -116,6 +118,7 @@ impl Session {
             key,
             clock,
             window: accept.window,
+            limits,
             destination,
             published,
             acknowledged: cursor,
@@ -373,7 +376,8 @@ impl Session {
         }
         let (snapshot, after) = (self.store.snapshot(), self.scanned);
         let destination = self.destination.clone();
-        let packing = offload(move || pack(&snapshot, after, BatchLimits::default(), &destination));
+        let limits = self.limits;
+        let packing = offload(move || pack(&snapshot, after, limits, &destination));
         let packing = packing.map(|packed| match packed {
             Ok(packed) => packed.map_err(SessionError::from),
             Err(Abandoned) => Err(SessionError::SourceClosed),
@@ -397,8 +401,7 @@ impl Session {
     /// Once live, a task stays so as long as less than a batch is missing.
     fn caught_up(&self, source: Etag) -> bool {
         let missing = source.get() - self.acknowledged.get().min(source.get());
-        let limits = BatchLimits::default();
-        self.board.status(self.key).phase == Phase::Live && missing < limits.items as u64
+        self.board.status(self.key).phase == Phase::Live && missing < self.limits.items as u64
     }
 }
 

@@ -190,13 +190,13 @@ pub struct WriteBatch {
 
 /// One put or delete of a [`WriteBatch`].
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Operation {
+pub struct Operation {
     /// Where.
-    pub(crate) table: Table,
+    pub table: Table,
     /// Which row.
-    pub(crate) key: Bytes,
+    pub key: Bytes,
     /// The new value; `None` deletes.
-    pub(crate) value: Option<Bytes>,
+    pub value: Option<Bytes>,
 }
 
 impl Operation {
@@ -213,6 +213,16 @@ impl Operation {
             }
         }
         Ok(())
+    }
+}
+
+impl FromIterator<Operation> for WriteBatch {
+    fn from_iter<I: IntoIterator<Item = Operation>>(operations: I) -> Self {
+        let mut batch = Self::new();
+        for Operation { table, key, value } in operations {
+            batch.push(table, key, value);
+        }
+        batch
     }
 }
 
@@ -258,12 +268,14 @@ impl WriteBatch {
     }
 
     /// The operations in the order they came.
-    pub(crate) fn operations(&self) -> &[Operation] {
+    #[must_use]
+    pub fn operations(&self) -> &[Operation] {
         &self.operations
     }
 
     /// The operations in the order they came.
-    pub(crate) fn into_operations(self) -> Vec<Operation> {
+    #[must_use]
+    pub fn into_operations(self) -> Vec<Operation> {
         self.operations
     }
 

@@ -124,8 +124,9 @@ impl Rig {
         };
         let board = Board::default();
         let key = TaskKey { database: store.database_id(), task: 1 };
+        let (clock, limits) = (Arc::new(Still), BatchLimits::default());
         let session =
-            Session::new(store.clone(), board.clone(), key, Arc::new(Still), accept).unwrap();
+            Session::new(store.clone(), board.clone(), key, clock, limits, accept).unwrap();
         let (to_session, inbound) = mpsc::channel(64);
         let (outbound, from_session) = mpsc::channel(64);
         let (stop, stopped) = Trigger::new();

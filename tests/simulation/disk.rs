@@ -1,0 +1,279 @@
+//! A disk with faults: an engine in memory whose commits can fail, be lost, or find no space.
+//!
+//! What the embedded engine does to a real disk is one journal record a batch, with a checksum,
+//! and an fsync: a batch is there whole or not at all, and what was not synced goes from the end.
+//! Two engines in memory stand for what a process sees and what a power cut leaves.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jackdaw_store::{
+    engine::{
+        Direction, Engine, EngineError, Memory, Operation, ScanRange, Snapshot, Table, WriteBatch,
+    },
+    keys::{CHANGES, CURSORS, DOCUMENTS, TABLES},
+};
+use jackdaw_tests::random::Random;
+
+use crate::{oracle::Oracle, planted::Planted};
+
+/// How the next commit fails.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Failure {
+    /// Whether the batch is there when the database is opened again.
+    pub(crate) kept: bool,
+}
+
+/// The commit of a node that fails, counted from 1 over all its processes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Crash {
+    pub(crate) node: usize,
+    pub(crate) commit: u64,
+    pub(crate) failure: Failure,
+}
+
+/// The disk of one node. Outlives its processes.
+#[derive(Clone)]
+pub(crate) struct Disk {
+    node: usize,
+    platter: Arc<Mutex<Platter>>,
+    oracle: Oracle,
+}
+
+struct Platter {
+    /// What a process sees.
+    visible: Memory,
+    /// What a power cut leaves.
+    durable: Memory,
+    /// Visible, but not durable: in the order they came.
+    unsynced: Vec<Vec<Operation>>,
+    /// Failed, though the disk has it.
+    unanswered: Option<Vec<Operation>>,
+    /// Handles of earlier processes write no more.
+    opening: u64,
+    broken: bool,
+    full: bool,
+    failing: Option<Failure>,
+    commits: u64,
+    crash: Option<Crash>,
+    planted: Option<Planted>,
+    random: Random,
+}
+
+impl Disk {
+    /// An empty disk.
+    pub(crate) fn new(
+        node: usize,
+        oracle: Oracle,
+        planted: Option<Planted>,
+        crash: Option<Crash>,
+        random: &Random,
+    ) -> Self {
+        let platter = Platter {
+            visible: Memory::new(&TABLES),
+            durable: Memory::new(&TABLES),
+            unsynced: Vec::new(),
+            unanswered: None,
+            opening: 0,
+            broken: false,
+            full: false,
+            failing: None,
+            commits: 0,
+            crash: crash.filter(|crash| crash.node == node),
+            planted,
+            random: random.named(&format!("disk {node}")),
+        };
+        Self { node, platter: Arc::new(Mutex::new(platter)), oracle }
+    }
+
+    /// A handle for a new process: those before it write no more.
+    pub(crate) fn open(&self) -> Handle {
+        let mut platter = self.platter();
+        platter.opening += 1;
+        platter.broken = false;
+        platter.failing = None;
+        let unanswered = platter.unanswered.take();
+        let opening = platter.opening;
+        drop(platter);
+        if let Some(operations) = unanswered {
+            self.write(operations, true);
+        }
+        Handle { disk: self.clone(), opening }
+    }
+
+    /// The power fails: what was not synced goes, from the end.
+    pub(crate) fn cut_power(&self) {
+        let mut platter = self.platter();
+        let count = platter.unsynced.len();
+        let kept = platter.random.index(count + 1);
+        let unsynced = std::mem::take(&mut platter.unsynced);
+        for operations in unsynced.into_iter().take(kept) {
+            apply(&platter.durable, operations);
+        }
+        platter.visible = copy(&platter.durable);
+    }
+
+    /// The next commit fails.
+    pub(crate) fn fail(&self, failure: Failure) {
+        self.platter().failing = Some(failure);
+    }
+
+    /// There is space again, or none.
+    pub(crate) fn set_full(&self, full: bool) {
+        self.platter().full = full;
+    }
+
+    /// Whether its process must be started again.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.platter().broken
+    }
+
+    /// Writes a row past every process, as a disk that has gone bad does.
+    pub(crate) fn put(&self, table: Table, key: &[u8], value: &[u8]) {
+        let operation =
+            Operation { table, key: key.to_vec().into(), value: Some(value.to_vec().into()) };
+        let platter = self.platter();
+        apply(&platter.durable, vec![operation.clone()]);
+        apply(&platter.visible, vec![operation]);
+    }
+
+    /// What a process sees.
+    pub(crate) fn visible(&self) -> Memory {
+        self.platter().visible.clone()
+    }
+
+    fn commit(&self, opening: u64, batch: WriteBatch) -> Result<(), EngineError> {
+        let mut platter = self.platter();
+        if platter.broken || platter.opening != opening {
+            return Err(EngineError::Poisoned { reason: "an earlier commit failed".into() });
+        }
+        if platter.full {
+            let path = "simulated".into();
+            return Err(EngineError::NoSpace { path, available: 0, needed: batch.bytes() as u64 });
+        }
+        platter.commits += 1;
+        let commit = platter.commits;
+        let crash = platter.crash.filter(|crash| crash.commit == commit);
+        let failing = platter.failing.take().or(crash.map(|crash| crash.failure));
+        if let Some(Failure { kept }) = failing {
+            platter.broken = true;
+            platter.unanswered = kept.then(|| batch.into_operations());
+            let source = std::io::Error::other("simulated");
+            return Err(EngineError::Io { doing: "syncing", source });
+        }
+        let planted = platter.planted;
+        let hit = planted.is_some_and(Planted::is_on_disk) && platter.random.chance(200);
+        drop(platter);
+        let operations = batch.into_operations();
+        match planted.filter(|_| hit) {
+            Some(Planted::NoSync) => self.write(operations, false),
+            Some(Planted::CursorAlone) if moves_cursor(&operations) => {
+                let rows = [CHANGES.id, DOCUMENTS.id];
+                let rest = operations.into_iter().filter(|o| !rows.contains(&o.table.id));
+                self.write(rest.collect(), true);
+            }
+            Some(Planted::HalfCommits) => {
+                // A document and its change go together: only transactions are torn.
+                let (first, rest) = torn(operations);
+                self.write(first, true);
+                self.write(rest, true);
+            }
+            Some(Planted::SharedEpoch) if operations.len() <= 2 => {
+                let rest = operations.into_iter().filter(|o| o.table != CURSORS);
+                self.write(rest.collect(), true);
+            }
+            Some(Planted::NewEtag) => self.write(doubled(operations), true),
+            _ => self.write(operations, true),
+        }
+        Ok(())
+    }
+
+    fn write(&self, operations: Vec<Operation>, synced: bool) {
+        let mut platter = self.platter();
+        apply(&platter.visible, operations.clone());
+        platter.unsynced.push(operations.clone());
+        if synced {
+            let unsynced = std::mem::take(&mut platter.unsynced);
+            for operations in unsynced {
+                apply(&platter.durable, operations);
+            }
+        }
+        let visible = platter.visible.clone();
+        drop(platter);
+        self.oracle.committed(self.node, &operations, &visible, synced);
+    }
+
+    fn platter(&self) -> MutexGuard<'_, Platter> {
+        self.platter.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn apply(engine: &Memory, operations: Vec<Operation>) {
+    engine.commit(operations.into_iter().collect()).expect("the engine in memory takes all");
+}
+
+fn copy(engine: &Memory) -> Memory {
+    let (from, to) = (engine.snapshot().unwrap(), Memory::new(&TABLES));
+    for table in TABLES {
+        let rows = from.scan(table, ScanRange::all(), Direction::Forward).map(|row| {
+            let (key, value) = row.unwrap();
+            Operation { table, key, value: Some(value) }
+        });
+        apply(&to, rows.collect());
+    }
+    to
+}
+
+fn moves_cursor(operations: &[Operation]) -> bool {
+    operations.iter().any(|operation| operation.table == CURSORS)
+}
+
+/// Two halves of a commit, between two documents.
+fn torn(operations: Vec<Operation>) -> (Vec<Operation>, Vec<Operation>) {
+    let documents = operations.iter().filter(|o| o.table == DOCUMENTS).count();
+    if documents < 2 || !moves_cursor(&operations) {
+        return (operations, Vec::new());
+    }
+    let first = operations.iter().find(|o| o.table == DOCUMENTS).map(|o| o.key.clone());
+    // One document comes first; where the cursor stands, and all the rest, follows.
+    operations.into_iter().partition(|o| {
+        let leads = o.table == DOCUMENTS && Some(&o.key) == first.as_ref();
+        o.value.is_some() && (leads || o.table == CHANGES)
+    })
+}
+
+/// The commit, each of its changes a second time, far away.
+fn doubled(mut operations: Vec<Operation>) -> Vec<Operation> {
+    let again: Vec<_> = operations
+        .iter()
+        .filter(|operation| operation.table == CHANGES && operation.value.is_some())
+        .cloned()
+        .map(|mut operation| {
+            let mut key = operation.key.to_vec();
+            key[1] |= 1;
+            operation.key = key.into();
+            operation
+        })
+        .collect();
+    operations.extend(again);
+    operations
+}
+
+/// What a process has of a disk.
+#[derive(Clone)]
+pub(crate) struct Handle {
+    disk: Disk,
+    opening: u64,
+}
+
+impl Engine for Handle {
+    fn snapshot(&self) -> Result<Arc<dyn Snapshot>, EngineError> {
+        self.disk.visible().snapshot()
+    }
+
+    fn commit(&self, batch: WriteBatch) -> Result<(), EngineError> {
+        if batch.is_empty() {
+            return Ok(());
+        }
+        self.disk.commit(self.opening, batch)
+    }
+}

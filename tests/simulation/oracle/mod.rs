@@ -1,0 +1,209 @@
+//! Who watches: gets told of every commit, read, answer and frame, and asks every invariant.
+
+pub(crate) mod truth;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jackdaw_common::{
+    ChangeVector, DatabaseId,
+    frame::{ToReceiver, ToSender},
+};
+use jackdaw_store::{
+    Written,
+    engine::{Memory, Operation},
+    tables::header::Header,
+};
+
+use crate::{
+    invariants::{self, Invariant},
+    log::Log,
+};
+use truth::{Commit, Edge, Truth};
+
+/// An invariant that does not hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Violation {
+    /// Which.
+    pub(crate) invariant: &'static str,
+    /// What was seen.
+    pub(crate) what: String,
+}
+
+/// A connection between two nodes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Connection {
+    pub(crate) number: u64,
+    pub(crate) from: usize,
+    pub(crate) to: usize,
+}
+
+/// Where a frame was seen.
+#[derive(Clone, Debug)]
+pub(crate) enum Frame<'f> {
+    /// A sender's, as it leaves.
+    Leaves(&'f ToReceiver),
+    /// A receiver's, as it leaves.
+    Answers(&'f ToSender),
+    /// A receiver's, as it arrives.
+    Arrives(&'f ToSender),
+}
+
+/// Who watches. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Oracle(Arc<Mutex<Inner>>);
+
+struct Inner {
+    truth: Truth,
+    invariants: Vec<Box<dyn Invariant>>,
+    violation: Option<Violation>,
+    log: Log,
+}
+
+impl Oracle {
+    /// Of so many nodes.
+    pub(crate) fn new(databases: Vec<DatabaseId>, shape: &invariants::Shape, log: Log) -> Self {
+        let nodes = databases.iter().map(|_| truth::NodeTruth::default()).collect();
+        let truth = Truth { nodes, databases, ..Truth::default() };
+        let invariants = invariants::all(shape);
+        Self(Arc::new(Mutex::new(Inner { truth, invariants, violation: None, log })))
+    }
+
+    /// What does not hold, if anything.
+    pub(crate) fn violation(&self) -> Option<Violation> {
+        self.inner().violation.clone()
+    }
+
+    /// Something that no invariant asks.
+    pub(crate) fn violated(&self, invariant: &'static str, what: String) {
+        self.inner().note(invariant, Err(what));
+    }
+
+    /// What everything is about.
+    pub(crate) fn with<T>(&self, read: impl FnOnce(&Truth) -> T) -> T {
+        read(&self.inner().truth)
+    }
+
+    /// The tasks have changed.
+    pub(crate) fn tasks(&self, tasks: Vec<Edge>) {
+        self.inner().truth.tasks = tasks;
+    }
+
+    /// A disk has written.
+    pub(crate) fn committed(
+        &self,
+        node: usize,
+        operations: &[Operation],
+        visible: &Memory,
+        synced: bool,
+    ) {
+        let mut inner = self.inner();
+        let bytes: usize = operations.iter().map(|o| o.value.as_ref().map_or(0, |v| v.len())).sum();
+        inner.log.note(
+            &format!("disk {node}"),
+            format_args!("{} rows, {bytes} bytes", operations.len()),
+        );
+        let Some(commit) = inner.truth.commit(node, operations, visible) else { return };
+        if synced {
+            inner.truth.synced(node);
+        }
+        inner.ask(|invariant, truth| invariant.committed(truth, &commit));
+    }
+
+    /// A reader has seen a database like this.
+    pub(crate) fn read(&self, node: usize, header: &Header) {
+        self.inner().ask(|invariant, truth| invariant.read(truth, node, header));
+    }
+
+    /// A client was told that this is written.
+    pub(crate) fn answered(&self, node: usize, written: &[Written]) {
+        self.inner().ask(|invariant, truth| invariant.answered(truth, node, written));
+    }
+
+    /// A frame was seen.
+    pub(crate) fn frame(&self, connection: Connection, frame: &Frame<'_>) {
+        let mut inner = self.inner();
+        let name = format!("link {} {}", connection.from, connection.to);
+        let text = match frame {
+            Frame::Leaves(frame) => describe(frame),
+            Frame::Answers(ToSender::Ack(ack)) => format!("ack {} {}", ack.number, ack.cursor),
+            Frame::Answers(ToSender::Heartbeat(beat)) => format!("at {}", beat.cursor),
+            Frame::Answers(frame) => format!("{frame:?}"),
+            Frame::Arrives(_) => "arrives".to_owned(),
+        };
+        inner.log.note(&name, format_args!("{} {text}", connection.number));
+        inner.ask(|invariant, truth| invariant.frame(truth, connection, frame));
+    }
+
+    /// A receiver has let a session begin.
+    pub(crate) fn began(&self, node: usize, source: DatabaseId, epoch: u64) {
+        self.inner().ask(|invariant, truth| invariant.began(truth, node, source, epoch));
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn describe(frame: &ToReceiver) -> String {
+    match frame {
+        ToReceiver::BatchBegin { number, after } => format!("batch {number} after {after}"),
+        ToReceiver::Items(items) => format!("{} bytes", items.len()),
+        ToReceiver::BatchEnd(end) => format!("batch {} to {}", end.number, end.last),
+        ToReceiver::Heartbeat(beat) => format!("from {} to {}", beat.after, beat.last),
+        ToReceiver::Rewound { number } => format!("rewound {number}"),
+        ToReceiver::Offer(_) => "offer".to_owned(),
+    }
+}
+
+impl Inner {
+    fn ask(&mut self, mut question: impl FnMut(&mut dyn Invariant, &Truth) -> Result<(), String>) {
+        if self.violation.is_some() {
+            return;
+        }
+        let mut outcomes = Vec::new();
+        for invariant in &mut self.invariants {
+            outcomes.push((invariant.name(), question(&mut **invariant, &self.truth)));
+        }
+        for (name, outcome) in outcomes {
+            self.note(name, outcome);
+        }
+    }
+
+    fn note(&mut self, invariant: &'static str, outcome: Result<(), String>) {
+        if let (Err(what), None) = (outcome, &self.violation) {
+            self.log.note("violation", format_args!("{invariant}: {what}"));
+            self.violation = Some(Violation { invariant, what });
+        }
+    }
+}
+
+/// What two nodes hold of each document they share, where they differ.
+pub(crate) fn difference(truth: &Truth, edge: Edge, equal: bool) -> Option<String> {
+    let (from, to) = (&truth.nodes[edge.from], &truth.nodes[edge.to]);
+    for (key, heads) in &from.heads {
+        let theirs = to.heads.get(key);
+        let known: ChangeVector = truth::merged(heads);
+        if !truth.covers(edge.to, key, &known) {
+            return Some(format!("{key}: {heads:?} at the source, {theirs:?} at the destination"));
+        }
+        let live = |heads: &truth::Heads| {
+            let versions = heads.iter().map(|held| (held.vector.clone(), held.hash));
+            let mut versions: Vec<_> = versions.collect();
+            versions.sort_by_key(|(vector, _)| vector.to_bytes());
+            versions
+        };
+        let deleted = |heads: Option<&truth::Heads>| {
+            heads.is_none_or(|heads| heads.iter().all(|held| held.hash.is_none()))
+        };
+        let same = theirs.is_some_and(|theirs| live(theirs) == live(heads));
+        if equal && !same && !(deleted(Some(heads)) && deleted(theirs)) {
+            return Some(format!("{key}: {heads:?} at the source, {theirs:?} at the destination"));
+        }
+    }
+    None
+}
+
+/// The commit as an invariant sees it: what the node's documents are now.
+pub(crate) fn now<'t>(truth: &'t Truth, commit: &Commit, key: &str) -> Option<&'t truth::Heads> {
+    truth.nodes[commit.node].heads.get(key)
+}

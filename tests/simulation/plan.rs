@@ -1,0 +1,164 @@
+//! What a seed decides: the nodes and their tasks, what clients write, and which faults there are.
+
+use std::time::Duration;
+
+use jackdaw_common::batch::BatchLimits;
+use jackdaw_tests::random::Random;
+
+use crate::{
+    chaos::Fault,
+    disk::Crash,
+    node::{Settings, task_to},
+    oracle::truth::Edge,
+    planted::Planted,
+};
+
+/// Who replicates to whom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Topology {
+    /// One to another.
+    Pair,
+    /// One to another, and that to a third.
+    Chain,
+    /// One to two others.
+    Star,
+    /// Two to each other, each with documents of its own.
+    TwoWay,
+    /// Three in a ring, each with documents of its own.
+    Ring,
+    /// Two to each other, with documents that both write.
+    Shared,
+}
+
+impl Topology {
+    const ALL: [Self; 6] =
+        [Self::Pair, Self::Chain, Self::Star, Self::TwoWay, Self::Ring, Self::Shared];
+
+    pub(crate) fn nodes(self) -> usize {
+        match self {
+            Self::Pair | Self::TwoWay | Self::Shared => 2,
+            Self::Chain | Self::Star | Self::Ring => 3,
+        }
+    }
+
+    /// The tasks.
+    pub(crate) fn edges(self) -> Vec<Edge> {
+        let pairs: &[(usize, usize)] = match self {
+            Self::Pair => &[(0, 1)],
+            Self::Chain => &[(0, 1), (1, 2)],
+            Self::Star => &[(0, 1), (0, 2)],
+            Self::TwoWay | Self::Shared => &[(0, 1), (1, 0)],
+            Self::Ring => &[(0, 1), (1, 2), (2, 0)],
+        };
+        pairs.iter().map(|(from, to)| Edge { from: *from, to: *to, task: task_to(*to) }).collect()
+    }
+}
+
+/// What a run is made of.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    pub(crate) seed: u64,
+    pub(crate) topology: Topology,
+    pub(crate) settings: Settings,
+    /// How long there are faults.
+    pub(crate) unsafe_for: Duration,
+    /// Mean time between two faults.
+    pub(crate) fault_every: Duration,
+    /// How often each fault comes, against the others.
+    pub(crate) faults: Vec<(Fault, u64)>,
+    /// Mean time between two transactions of a client, milliseconds.
+    pub(crate) pause: u64,
+    /// Documents that each writer has.
+    pub(crate) documents: u64,
+    /// Clients a writer.
+    pub(crate) clients: u64,
+    /// Longest padding of a document, bytes.
+    pub(crate) padding: usize,
+    pub(crate) planted: Option<Planted>,
+    /// A commit that fails, whatever else does.
+    pub(crate) crash: Option<Crash>,
+}
+
+impl Plan {
+    /// The plan of a seed.
+    pub(crate) fn new(seed: u64, planted: Option<Planted>) -> Self {
+        let mut random = Random::new(seed).named("plan");
+        let topology = [Topology::Pair, Topology::Chain][random.index(2)];
+        let others = Topology::ALL[random.index(Topology::ALL.len())];
+        let topology = if random.chance(300) { topology } else { others };
+        let mut pick = |options: &[u64]| options[random.index(options.len())];
+        let age = pick(&[0, 500, 3_000]);
+        let settings = Settings {
+            limits: BatchLimits {
+                items: usize::try_from(pick(&[1, 2, 5, 1_000])).unwrap(),
+                bytes: usize::try_from(pick(&[300, 1 << 20])).unwrap(),
+            },
+            sync: Duration::from_millis(pick(&[1, 4, 15])),
+            tombstone_age: (age > 0 && topology != Topology::Shared)
+                .then(|| Duration::from_millis(age)),
+        };
+        let faults = Fault::ALL.iter().map(|fault| (*fault, pick(&[0, 1, 4])));
+        let mut plan = Self {
+            seed,
+            topology,
+            settings,
+            faults: faults.collect(),
+            unsafe_for: Duration::from_secs(pick(&[10, 20, 40])),
+            fault_every: Duration::from_millis(pick(&[300, 1_000, 3_000])),
+            pause: pick(&[50, 150, 500]),
+            documents: pick(&[4, 16, 60]),
+            clients: pick(&[1, 2, 3]),
+            padding: usize::try_from(pick(&[10, 2_000])).unwrap(),
+            planted,
+            crash: None,
+        };
+        plan.provoke();
+        plan
+    }
+
+    /// A plan in which nothing goes wrong by itself, and little is written.
+    pub(crate) fn calm(seed: u64, topology: Topology) -> Self {
+        let mut plan = Self::new(seed, None);
+        plan.topology = topology;
+        plan.settings.tombstone_age = Some(Duration::from_millis(500));
+        plan.settings.limits.items = 2;
+        plan.faults.clear();
+        plan.unsafe_for = Duration::from_secs(2);
+        plan.pause = 150;
+        plan.clients = 2;
+        plan
+    }
+
+    /// What a planted bug needs to show itself.
+    fn provoke(&mut self) {
+        match self.planted {
+            Some(Planted::PingPong) => self.topology = Topology::TwoWay,
+            Some(Planted::DisabledForgets) => {
+                self.topology = Topology::Pair;
+                self.settings.tombstone_age = Some(Duration::from_millis(500));
+                self.faults.push((Fault::Disable, 4));
+            }
+            Some(Planted::HalfCommits) if self.topology == Topology::Shared => {
+                self.topology = Topology::Pair;
+            }
+            Some(Planted::WideWindow) => self.settings.limits.items = 1,
+            Some(Planted::LostItem) => self.settings.limits.items = 1_000,
+            _ => {}
+        }
+    }
+
+    /// The nodes that clients write to.
+    pub(crate) fn writers(&self) -> Vec<usize> {
+        match self.topology {
+            Topology::Pair | Topology::Star => vec![0],
+            Topology::Chain => vec![0, 1],
+            Topology::TwoWay | Topology::Shared => vec![0, 1],
+            Topology::Ring => vec![0, 1, 2],
+        }
+    }
+
+    /// The beginning of the ids that a node writes.
+    pub(crate) fn prefix(&self, node: usize) -> String {
+        if self.topology == Topology::Shared { "s/".to_owned() } else { format!("n{node}/") }
+    }
+}

@@ -1,0 +1,152 @@
+//! Runs of many seeds, and what they must show.
+
+use std::{
+    cell::RefCell,
+    collections::BTreeMap,
+    ops::Range,
+    sync::{
+        Once,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use crate::{
+    chaos::Fault,
+    plan::Plan,
+    planted::Planted,
+    world::{Outcome, run},
+};
+
+/// The seeds of the gate.
+const SEEDS: Range<u64> = 0..300;
+
+fn seeds() -> Range<u64> {
+    let Ok(text) = std::env::var("JACKDAW_SEEDS") else { return SEEDS };
+    let number = |text: &str| text.trim().parse::<u64>().expect("JACKDAW_SEEDS=17 or =100..5000");
+    match text.split_once("..") {
+        Some((begin, end)) => number(begin)..number(end),
+        None => number(&text)..number(&text) + 1,
+    }
+}
+
+thread_local! {
+    static PANIC: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// What has panicked on this thread, in whichever task; a runtime keeps that to itself.
+pub(crate) fn panicked() -> Option<String> {
+    PANIC.take()
+}
+
+/// Has panics noted, besides what is done about them anyway.
+pub(crate) fn note_panics() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            PANIC.set(Some(panic.to_string()));
+            before(panic);
+        }));
+    });
+}
+
+/// Runs a seed that must hold.
+fn holds(seed: u64) -> Outcome {
+    let outcome = run(Plan::new(seed, None));
+    if let Some(violation) = &outcome.violation {
+        panic!(
+            "seed {seed}: {} does not hold: {}\n{}\n{:#?}\nagain: JACKDAW_SEEDS={seed}",
+            violation.invariant,
+            violation.what,
+            outcome.last,
+            Plan::new(seed, None)
+        );
+    }
+    outcome
+}
+
+/// What each seed gives, worked out on as many threads as there are cores.
+pub(crate) fn side_by_side<T: Send>(seeds: Range<u64>, run: impl Fn(u64) -> T + Sync) -> Vec<T> {
+    let next = AtomicU64::new(seeds.start);
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        let work = || {
+            let mut done = Vec::new();
+            loop {
+                let seed = next.fetch_add(1, Ordering::Relaxed);
+                if seed >= seeds.end {
+                    return done;
+                }
+                done.push(run(seed));
+            }
+        };
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        let done = workers.into_iter().flat_map(|worker| match worker.join() {
+            Ok(done) => done,
+            Err(panic) => std::panic::resume_unwind(panic),
+        });
+        done.collect()
+    })
+}
+
+/// Every invariant holds in every seed, everything becomes equal and silent, and each kind of fault
+/// did happen.
+#[test]
+fn every_seed_holds() {
+    let mut fired: BTreeMap<Fault, u64> = BTreeMap::new();
+    let (mut altered, mut batches, mut conflicts, mut forgotten) = (0, 0, 0, 0);
+    let seeds = seeds();
+    let alone = seeds.clone().count() < SEEDS.count();
+    for outcome in side_by_side(seeds, holds) {
+        for (fault, count) in outcome.fired {
+            *fired.entry(fault).or_default() += count;
+        }
+        altered += outcome.altered;
+        batches += outcome.batches;
+        conflicts += u64::from(outcome.conflicts);
+        forgotten += u64::from(outcome.forgotten);
+    }
+    if alone {
+        return;
+    }
+    for fault in Fault::ALL {
+        assert!(fired.get(&fault).is_some_and(|count| *count >= 50), "{fault:?}: {fired:?}");
+    }
+    assert!(altered >= 50 && batches >= 10_000, "{altered} altered, {batches} batches");
+    assert!(conflicts >= 5 && forgotten >= 20, "{conflicts} conflicts, {forgotten} forgotten");
+}
+
+/// What happens in a run depends on its seed and nothing else.
+#[test]
+fn a_seed_says_everything() {
+    for seed in 0..20 {
+        let (one, other) = (run(Plan::new(seed, None)), run(Plan::new(seed, None)));
+        assert_eq!(one.digest, other.digest, "seed {seed}");
+    }
+    let (one, other) = (run(Plan::new(1, None)), run(Plan::new(2, None)));
+    assert_ne!(one.digest, other.digest);
+}
+
+/// Each planted bug is found, by the invariant that stands against it.
+#[test]
+fn planted_bugs_are_found() {
+    let mut missed = Vec::new();
+    for (planted, invariant) in Planted::ALL {
+        let mut others = Vec::new();
+        let found = (0..150).find_map(|seed| {
+            let violation = run(Plan::new(seed, Some(planted))).violation?;
+            let meant = violation.invariant == invariant;
+            if !meant {
+                others.push(format!("{}: {}", violation.invariant, violation.what));
+            }
+            meant.then_some(seed)
+        });
+        match found {
+            Some(seed) => println!("{planted:?} was found by {invariant} in seed {seed}"),
+            None => {
+                missed.push(format!("{planted:?}, not by {invariant} but {:?}", others.first()))
+            }
+        }
+    }
+    assert!(missed.is_empty(), "{}", missed.join("\n"));
+}

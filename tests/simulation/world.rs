@@ -1,0 +1,283 @@
+//! One run: nodes, clients and faults, then peace, in which everything must become equal and
+//! silent.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use jackdaw_tests::random::Random;
+use tokio::{
+    task::JoinHandle,
+    time::{Instant, sleep},
+};
+
+use crate::{
+    chaos::{Chaos, Fault},
+    clients::{Client, Stores, reader, rewriter},
+    disk::Disk,
+    invariants::{Shape, Traffic},
+    link::Network,
+    log::Log,
+    node::{Node, database},
+    oracle::{Oracle, Violation, difference, truth::Edge},
+    plan::{Plan, Topology},
+    planted::Planted,
+    seeds,
+};
+
+/// How long everything may take to become equal in peace: silence is noticed after 25 s, and a
+/// blocked task tries again once a minute.
+const PEACE_MAX: Duration = Duration::from_secs(400);
+/// How long nothing may happen then.
+const SILENCE: Duration = Duration::from_secs(20);
+
+/// Everything there is.
+pub(crate) struct World {
+    pub(crate) plan: Plan,
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) network: Network,
+    pub(crate) chaos: Chaos,
+    pub(crate) log: Log,
+    restarts: u64,
+    oracle: Oracle,
+    stores: Stores,
+    random: Random,
+}
+
+/// What a run has shown.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) violation: Option<Violation>,
+    pub(crate) digest: BTreeMap<String, (u64, u64)>,
+    pub(crate) fired: BTreeMap<Fault, u64>,
+    pub(crate) altered: u64,
+    pub(crate) batches: u64,
+    /// How often a node was started again since a commit had failed.
+    pub(crate) restarts: u64,
+    pub(crate) conflicts: bool,
+    pub(crate) forgotten: bool,
+    /// What happened last, for whoever reads of a failure.
+    pub(crate) last: String,
+}
+
+/// Runs a plan.
+pub(crate) fn run(plan: Plan) -> Outcome {
+    simulate(plan, async |mut world| {
+        let outcome = world.live().await;
+        if let Err(violation) = outcome {
+            world.oracle.violated(violation.invariant, violation.what);
+        }
+        world.outcome()
+    })
+}
+
+/// Does something with a world of its own.
+pub(crate) fn simulate<T>(plan: Plan, act: impl AsyncFnOnce(World) -> T) -> T {
+    seeds::note_panics();
+    // One of an earlier run was that run's.
+    drop(seeds::panicked());
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    runtime.expect("a runtime").block_on(async move { act(World::new(plan)).await })
+}
+
+impl World {
+    fn new(plan: Plan) -> Self {
+        let random = Random::new(plan.seed);
+        let log = Log::new();
+        let count = plan.topology.nodes();
+        let databases = (0..count).map(database).collect();
+        let shape = Shape { disjoint: plan.topology != Topology::Shared, nodes: count };
+        let oracle = Oracle::new(databases, &shape, log.clone());
+        let network = Network::new(count, oracle.clone(), plan.planted, &random);
+        let nodes = (0..count).map(|index| {
+            // Bugs of destinations are planted in destinations.
+            let planted = plan.planted.filter(|_| index > 0);
+            let disk = Disk::new(index, oracle.clone(), planted, plan.crash, &random);
+            Node::new(index, disk, plan.settings.clone(), network.clone(), &random)
+        });
+        let nodes = nodes.collect();
+        let (chaos, stores) = (Chaos::new(&random), Stores::default());
+        Self { plan, nodes, network, chaos, log, restarts: 0, oracle, stores, random }
+    }
+
+    /// Starts every node, and defines the tasks.
+    pub(crate) async fn begin(&mut self) {
+        for node in 0..self.nodes.len() {
+            self.start(node);
+        }
+        let edges = self.plan.topology.edges();
+        self.oracle.tasks(edges.clone());
+        for edge in edges {
+            // The very first commits may fail.
+            while !self.nodes[edge.from].define(edge.task, Some(true)).await {
+                self.restarts += 1;
+                self.stop(edge.from, false).await;
+                self.start(edge.from);
+            }
+        }
+    }
+
+    async fn live(&mut self) -> Result<(), Violation> {
+        self.begin().await;
+        let clients = self.clients();
+        let end = Instant::now() + self.plan.unsafe_for;
+        let mut next = Instant::now() + self.chaos.pause(self.plan.fault_every);
+        while Instant::now() < end {
+            self.step().await?;
+            if Instant::now() >= next {
+                self.fault().await;
+                next = Instant::now() + self.chaos.pause(self.plan.fault_every);
+            }
+        }
+        self.heal().await;
+        let peace = Instant::now() + Duration::from_secs(2);
+        while Instant::now() < peace {
+            self.step().await?;
+        }
+        for client in clients {
+            client.abort();
+        }
+        self.converge().await?;
+        self.silence().await
+    }
+
+    fn clients(&self) -> Vec<JoinHandle<()>> {
+        let mut tasks = Vec::new();
+        for node in 0..self.nodes.len() {
+            tokio::spawn(reader(node, self.stores.clone(), self.oracle.clone()));
+        }
+        if self.plan.planted == Some(Planted::PingPong) {
+            for node in 0..self.nodes.len() {
+                tokio::spawn(rewriter(node, self.stores.clone()));
+            }
+        }
+        for node in self.plan.writers() {
+            for number in 0..self.plan.clients {
+                let client = Client {
+                    node,
+                    number,
+                    plan: self.plan.clone(),
+                    stores: self.stores.clone(),
+                    oracle: self.oracle.clone(),
+                    random: self.random.named(&format!("client {node} {number}")),
+                };
+                tasks.push(tokio::spawn(client.run()));
+            }
+        }
+        tasks
+    }
+
+    /// A moment passes; what has failed is started again, as by whoever runs a service.
+    async fn step(&mut self) -> Result<(), Violation> {
+        sleep(Duration::from_millis(20)).await;
+        self.remedy(false).await;
+        for node in 0..self.nodes.len() {
+            if self.nodes[node].has_failed() {
+                self.restarts += 1;
+                self.stop(node, false).await;
+                self.start(node);
+            }
+        }
+        if let Some(what) = seeds::panicked() {
+            return Err(Violation { invariant: "panic", what });
+        }
+        self.oracle.violation().map_or(Ok(()), Err)
+    }
+
+    /// Everything is repaired.
+    async fn heal(&mut self) {
+        self.log.note("chaos", format_args!("peace"));
+        for node in &self.nodes {
+            node.disk.set_full(false);
+        }
+        for edge in self.plan.topology.edges() {
+            self.network.wire(edge.from, edge.to).heal();
+        }
+        for node in 0..self.nodes.len() {
+            self.start(node);
+        }
+        self.remedy(true).await;
+    }
+
+    pub(crate) async fn converge(&mut self) -> Result<(), Violation> {
+        let end = Instant::now() + PEACE_MAX;
+        loop {
+            self.step().await?;
+            let Some(difference) = self.difference() else { return Ok(()) };
+            if Instant::now() >= end {
+                let states: Vec<_> = self.nodes.iter().map(Node::status).collect();
+                let what = format!("{difference}\n{}", states.join("\n"));
+                return Err(Violation { invariant: "P2", what });
+            }
+        }
+    }
+
+    /// What is not equal yet.
+    fn difference(&self) -> Option<String> {
+        let edges = self.plan.topology.edges();
+        edges.into_iter().find_map(|edge| {
+            self.oracle.with(|truth| {
+                let difference = difference(truth, edge, true);
+                difference.map(|what| format!("{edge:?}: {what}"))
+            })
+        })
+    }
+
+    /// Nothing happens any more.
+    async fn silence(&mut self) -> Result<(), Violation> {
+        // What was equal may have been told of only now.
+        sleep(Duration::from_secs(2)).await;
+        let before = self.traffic();
+        let end = Instant::now() + SILENCE;
+        while Instant::now() < end {
+            self.step().await?;
+        }
+        let silent = self.traffic().is_silent_since(&before);
+        silent.map_err(|what| Violation { invariant: "I10", what })?;
+        match self.difference() {
+            Some(what) => Err(Violation { invariant: "P2", what }),
+            None => Ok(()),
+        }
+    }
+
+    fn traffic(&self) -> Traffic {
+        self.oracle.with(|truth| Traffic::of(truth, self.network.items()))
+    }
+
+    pub(crate) fn start(&mut self, node: usize) {
+        self.nodes[node].start();
+        self.stores.set(node, self.nodes[node].store());
+    }
+
+    pub(crate) async fn stop(&mut self, node: usize, power: bool) {
+        self.stores.set(node, None);
+        self.nodes[node].kill().await;
+        if power {
+            self.nodes[node].disk.cut_power();
+        }
+    }
+
+    /// Enables a task, or disables it; false: not now.
+    pub(crate) async fn enable(&mut self, edge: Edge, enabled: bool) -> bool {
+        let forgets = self.plan.planted == Some(Planted::DisabledForgets);
+        let state = if !enabled && forgets { None } else { Some(enabled) };
+        self.nodes[edge.from].define(edge.task, state).await
+    }
+
+    fn outcome(&self) -> Outcome {
+        let (conflicts, forgotten) = self.oracle.with(|truth| {
+            let mut heads = truth.nodes.iter().flat_map(|node| node.heads.values());
+            (heads.any(|heads| heads.len() > 1), !truth.forgotten.is_empty())
+        });
+        Outcome {
+            violation: self.oracle.violation(),
+            digest: self.log.digest(),
+            fired: self.chaos.fired.clone(),
+            altered: self.network.altered(),
+            batches: self.network.items(),
+            restarts: self.restarts,
+            conflicts,
+            forgotten,
+            last: self.log.last(),
+        }
+    }
+}
