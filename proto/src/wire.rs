@@ -20,7 +20,7 @@ use tonic_types::pb;
 
 pub use read::RemoteError;
 pub use reason::Reason;
-pub use violations::{Violation, Violations};
+pub use violations::{Precondition, Violation, Violations};
 
 use limit::{Fit, clip};
 
@@ -37,9 +37,10 @@ pub struct WireError {
     message: String,
     metadata: BTreeMap<&'static str, String>,
     violations: Vec<Violation>,
+    unmet: Vec<Precondition>,
     resource: Option<Resource>,
     retry_delay: Option<Duration>,
-    detail: Option<prost_types::Any>,
+    detail: Option<Box<prost_types::Any>>,
 }
 
 /// What an error is about.
@@ -60,6 +61,7 @@ impl WireError {
             message: message.into(),
             metadata: BTreeMap::new(),
             violations: Vec::new(),
+            unmet: Vec::new(),
             resource: None,
             retry_delay: None,
             detail: None,
@@ -87,6 +89,20 @@ impl WireError {
         self
     }
 
+    /// Names something that must be otherwise first: `kind` in upper case, the resource that is in
+    /// the way, and what it is for people.
+    #[must_use]
+    pub fn unmet(
+        mut self,
+        kind: &str,
+        subject: impl Into<String>,
+        text: impl Into<String>,
+    ) -> Self {
+        let (kind, subject, text) = (kind.to_owned(), subject.into(), text.into());
+        self.unmet.push(Precondition { kind, subject, text });
+        self
+    }
+
     /// Says when to try again at the earliest.
     #[must_use]
     pub fn retry_after(mut self, delay: Duration) -> Self {
@@ -97,7 +113,7 @@ impl WireError {
     /// Adds a detail of Jackdaw's own, a message of the type `type_name` (with its package).
     #[must_use]
     pub fn with_detail(mut self, type_name: &str, detail: &impl prost::Message) -> Self {
-        self.detail = Some(any(type_name, detail));
+        self.detail = Some(Box::new(any(type_name, detail)));
         self
     }
 
@@ -141,6 +157,12 @@ impl WireError {
             let bad = pb::BadRequest { field_violations };
             details.push(any("google.rpc.BadRequest", &bad));
         }
+        if !self.unmet.is_empty() && fit.resource {
+            let violations = self.unmet.iter().take(fit.violations_max);
+            let violations = violations.map(Precondition::wire).collect();
+            let failure = pb::PreconditionFailure { violations };
+            details.push(any("google.rpc.PreconditionFailure", &failure));
+        }
         if let Some(resource) = self.resource.as_ref().filter(|_| fit.resource) {
             let info = pb::ResourceInfo {
                 resource_type: resource.kind.clone(),
@@ -150,7 +172,7 @@ impl WireError {
             };
             details.push(any("google.rpc.ResourceInfo", &info));
         }
-        details.extend(self.detail.clone().filter(|_| fit.detail));
+        details.extend(self.detail.as_deref().filter(|_| fit.detail).cloned());
         details
     }
 }

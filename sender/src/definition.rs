@@ -2,6 +2,7 @@
 //!
 //! Stored as JSON. The services of `control` write them, the supervisor follows them.
 
+use jackdaw_node::{catalog::Asked, control::editing::etag};
 use serde::{Deserialize, Serialize};
 
 /// An external replication task.
@@ -20,6 +21,17 @@ pub struct TaskDefinition {
     pub created: i64,
     /// Generation of its ownership; raised when this process takes it over.
     pub generation: u64,
+    /// The call that created it, where that had a request id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<Asked>,
+}
+
+impl TaskDefinition {
+    /// Changes whenever what people write does.
+    pub(crate) fn etag(&self) -> String {
+        let state = if self.enabled { "enabled" } else { "disabled" };
+        etag([&*self.display_name, &self.connection_string, state])
+    }
 }
 
 /// A destination database and how to reach it.
@@ -34,4 +46,15 @@ pub struct ConnectionString {
     pub topology_discovery_urls: Vec<String>,
     /// When it was created, microseconds since 1970.
     pub created: i64,
+    /// The call that created it, where that had a request id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<Asked>,
+}
+
+impl ConnectionString {
+    /// Changes whenever what people write does.
+    pub(crate) fn etag(&self) -> String {
+        let urls = self.topology_discovery_urls.iter().map(String::as_str);
+        etag(urls.chain([&*self.database]))
+    }
 }

@@ -3,6 +3,7 @@
 mod access;
 mod both_ways;
 mod conflicts;
+mod control;
 mod copy;
 mod crash;
 mod keeping;

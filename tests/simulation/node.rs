@@ -220,6 +220,7 @@ impl Node {
                 enabled,
                 created: 0,
                 generation: 0,
+                asked: None,
             };
             TaskDefinition { enabled, ..known.unwrap_or(new) }
         });
@@ -267,6 +268,7 @@ impl Node {
             database: "there".to_owned(),
             topology_discovery_urls: vec![format!("https://node:{}", PORT + destination(task))],
             created: 0,
+            asked: None,
         };
         let (stop, stopped) = Trigger::new();
         let random = Mutex::new(self.random.named(&format!("waits of {task} {twin}")));

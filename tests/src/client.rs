@@ -70,7 +70,7 @@ impl Client {
     ///
     /// The service's.
     pub async fn create_database(&self, name: &str) -> Result<Database> {
-        let request = CreateDatabaseRequest { database_id: name.into(), validate_only: false };
+        let request = CreateDatabaseRequest { database_id: name.into(), ..Default::default() };
         Ok(self.databases().create_database(request).await?.into_inner())
     }
 
@@ -104,7 +104,7 @@ impl Client {
     ///
     /// The service's.
     pub async fn delete_task(&self, name: &str) -> Result<()> {
-        let request = DeleteExternalReplicationRequest { name: name.into() };
+        let request = DeleteExternalReplicationRequest { name: name.into(), ..Default::default() };
         self.tasks().delete_external_replication(request).await?;
         Ok(())
     }
@@ -130,7 +130,7 @@ impl Client {
                 topology_discovery_urls: urls.to_vec(),
                 ..ConnectionString::default()
             }),
-            validate_only: false,
+            ..Default::default()
         };
         self.connection_strings().create_connection_string(string).await?;
         let task = CreateExternalReplicationRequest {
@@ -139,7 +139,7 @@ impl Client {
                 connection_string: name.into(),
                 ..ExternalReplication::default()
             }),
-            validate_only: false,
+            ..Default::default()
         };
         Ok(self.tasks().create_external_replication(task).await?.into_inner())
     }

@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use jackdaw_proto::control::{
     ConnectionString, CreateConnectionStringRequest, DeleteConnectionStringRequest,
-    GetConnectionStringRequest, ListConnectionStringsRequest,
+    GetConnectionStringRequest, ListConnectionStringsRequest, UpdateConnectionStringRequest,
 };
 
 use super::{DatabaseOption, DeletionOptions, database_resource, page_size, pages};
@@ -41,6 +41,31 @@ enum What {
         destination_urls: Vec<String>,
 
         /// Check everything, create nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Change a connection string; tasks that use it follow at once
+    Update {
+        #[command(flatten)]
+        database: DatabaseOption,
+
+        /// Its name
+        name: String,
+
+        /// Name of the destination database [default: as it is]
+        #[arg(long, value_name = "NAME")]
+        destination_database: Option<String>,
+
+        /// URL of a receiver that has it, https://host:port; repeat it for several, which take the
+        /// place of all there were [default: as they are]
+        #[arg(long = "destination-url", value_name = "URL")]
+        destination_urls: Vec<String>,
+
+        /// The etag it must have, as shown by get
+        #[arg(long, default_value = "", hide_default_value = true)]
+        etag: String,
+
+        /// Check everything, change nothing
         #[arg(long)]
         dry_run: bool,
     },
@@ -87,6 +112,33 @@ impl ConnectionStringCommand {
                     output.one(&ConnectionStringView::from(created))?;
                 }
             }
+            What::Update {
+                database,
+                name,
+                destination_database,
+                destination_urls,
+                etag,
+                dry_run,
+            } => {
+                let string = ConnectionString {
+                    name: resource(&database, &name),
+                    database: destination_database.unwrap_or_default(),
+                    topology_discovery_urls: destination_urls,
+                    etag,
+                    ..ConnectionString::default()
+                };
+                let request = UpdateConnectionStringRequest {
+                    connection_string: Some(string),
+                    update_mask: None,
+                    validate_only: dry_run,
+                };
+                let mut client = service.connection_strings();
+                let after = service.answer(client.update_connection_string(request)).await?;
+                if dry_run {
+                    note(format_args!("{name} could be changed to this; nothing was changed"));
+                }
+                output.one(&ConnectionStringView::from(after))?;
+            }
             What::Get { database, name } => output.one(&get(&service, &database, &name).await?)?,
             What::List { database } => output.many(&list(&service, &database).await?)?,
             What::Delete { database, name, deletion } => {
@@ -94,8 +146,10 @@ impl ConnectionStringCommand {
                     output.one(&get(&service, &database, &name).await?)?;
                 }
                 if deletion.confirmed(&format!("connection string {name}"))? {
-                    let request =
-                        DeleteConnectionStringRequest { name: resource(&database, &name) };
+                    let request = DeleteConnectionStringRequest {
+                        name: resource(&database, &name),
+                        ..DeleteConnectionStringRequest::default()
+                    };
                     let mut client = service.connection_strings();
                     service.answer(client.delete_connection_string(request)).await?;
                     note(format_args!("connection string {name} is deleted"));
@@ -119,6 +173,7 @@ pub(crate) async fn create(
         connection_string_id: name.to_owned(),
         connection_string: Some(string),
         validate_only,
+        ..CreateConnectionStringRequest::default()
     };
     service.answer(service.connection_strings().create_connection_string(request)).await
 }

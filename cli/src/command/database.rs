@@ -76,7 +76,11 @@ pub(crate) async fn create(
     name: &str,
     validate_only: bool,
 ) -> Result<Database, Failure> {
-    let request = CreateDatabaseRequest { database_id: name.to_owned(), validate_only };
+    let request = CreateDatabaseRequest {
+        database_id: name.to_owned(),
+        validate_only,
+        ..CreateDatabaseRequest::default()
+    };
     service.answer(service.databases().create_database(request)).await
 }
 

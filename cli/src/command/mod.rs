@@ -31,7 +31,7 @@ pub(crate) async fn run(jackdaw: Jackdaw) -> Result<Exit, Failure> {
         Command::Certificate(certificate) => certificate.run(output),
         Command::Database(database) => database.run(output).await,
         Command::ConnectionString(string) => string.run(output).await,
-        Command::Task(task) => task.run(output).await,
+        Command::Task(task) => Box::pin(task.run(output)).await,
         Command::Document(document) => document.run(output).await,
         Command::Import(import) => import.run(output).await,
         Command::Export(export) => export.run(output).await,

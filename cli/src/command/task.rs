@@ -5,8 +5,9 @@ use jackdaw_proto::control::{
     CreateExternalReplicationRequest, DeleteExternalReplicationRequest,
     DisableExternalReplicationRequest, EnableExternalReplicationRequest, ExternalReplication,
     GetExternalReplicationRequest, ListExternalReplicationsRequest,
-    WatchExternalReplicationRequest,
+    UpdateExternalReplicationRequest, WatchExternalReplicationRequest,
 };
+use prost_types::FieldMask;
 
 use super::{DatabaseOption, DeletionOptions, database_resource, page_size, pages};
 use crate::connection::{ConnectionOptions, Patience, Service};
@@ -35,6 +36,26 @@ struct TaskArguments {
     task: String,
 }
 
+/// What a task is to become.
+#[derive(Args, Debug)]
+struct ChangeArguments {
+    /// Name of the connection string that says where to send [default: as it is]
+    #[arg(long, value_name = "NAME")]
+    connection_string: Option<String>,
+
+    /// Its name for people; "" makes one of the connection string's [default: as it is]
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+
+    /// The etag it must have, as shown by get
+    #[arg(long, default_value = "", hide_default_value = true)]
+    etag: String,
+
+    /// Check everything, change nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
 #[derive(Debug, Subcommand)]
 enum What {
     /// Create a task and start it
@@ -53,6 +74,14 @@ enum What {
         /// Check everything, create nothing
         #[arg(long)]
         dry_run: bool,
+    },
+    /// Change a task; it keeps its place at every destination
+    Update {
+        #[command(flatten)]
+        task: TaskArguments,
+
+        #[command(flatten)]
+        change: ChangeArguments,
     },
     /// Show one task with its progress
     Get {
@@ -116,6 +145,9 @@ impl TaskCommand {
                     output.one(&TaskView::from(created))?;
                 }
             }
+            What::Update { task, change } => {
+                Box::pin(update(&service, &task, change, output)).await?;
+            }
             What::Get { task } => {
                 let request = GetExternalReplicationRequest { name: task.find(&service).await? };
                 show(output, service.answer(client.get_external_replication(request)).await?)?;
@@ -177,6 +209,7 @@ pub(crate) async fn create(
         parent: database_resource(database),
         external_replication: Some(task),
         validate_only,
+        ..CreateExternalReplicationRequest::default()
     };
     service.answer(service.tasks().create_external_replication(request)).await
 }
@@ -207,6 +240,36 @@ async fn list(
     Ok(tasks)
 }
 
+async fn update(
+    service: &Service,
+    task: &TaskArguments,
+    change: ChangeArguments,
+    output: Output,
+) -> Result<(), Failure> {
+    let ChangeArguments { connection_string, name, etag, dry_run } = change;
+    let given =
+        [("connection_string", connection_string.is_some()), ("display_name", name.is_some())];
+    let paths = given.iter().filter(|(_, given)| *given);
+    let paths = paths.map(|(path, _)| (*path).to_owned()).collect();
+    let change = ExternalReplication {
+        name: task.find(service).await?,
+        connection_string: connection_string.unwrap_or_default(),
+        display_name: name.unwrap_or_default(),
+        etag,
+        ..ExternalReplication::default()
+    };
+    let request = UpdateExternalReplicationRequest {
+        external_replication: Some(change),
+        update_mask: Some(FieldMask { paths }),
+        validate_only: dry_run,
+    };
+    let after = service.answer(service.tasks().update_external_replication(request)).await?;
+    if dry_run {
+        note("the task could be changed to this; nothing was changed");
+    }
+    show(output, after)
+}
+
 async fn delete(
     service: &Service,
     task: &TaskArguments,
@@ -219,7 +282,10 @@ async fn delete(
         show(output, service.answer(service.tasks().get_external_replication(request)).await?)?;
     }
     if deletion.confirmed(&format!("task {}; what was copied stays", task.task))? {
-        let request = DeleteExternalReplicationRequest { name };
+        let request = DeleteExternalReplicationRequest {
+            name,
+            ..DeleteExternalReplicationRequest::default()
+        };
         service.answer(service.tasks().delete_external_replication(request)).await?;
         note(format_args!("task {} is deleted", task.task));
     }

@@ -6,7 +6,7 @@ use prost::Message as _;
 use tonic::{Code, Status};
 use tonic_types::pb;
 
-use super::{DOMAIN, Reason, Resource, TYPE_URL_PREFIX, Violation};
+use super::{DOMAIN, Precondition, Reason, Resource, TYPE_URL_PREFIX, Violation};
 
 /// An error that came over the wire.
 ///
@@ -24,6 +24,8 @@ pub struct RemoteError {
     pub metadata: BTreeMap<String, String>,
     /// Wrong fields of the request.
     pub violations: Vec<Violation>,
+    /// What must be otherwise first.
+    pub unmet: Vec<Precondition>,
     /// What it is about.
     pub resource: Option<Resource>,
     /// When to try again at the earliest.
@@ -42,6 +44,7 @@ impl RemoteError {
             reason: None,
             metadata: BTreeMap::new(),
             violations: Vec::new(),
+            unmet: Vec::new(),
             resource: None,
             retry_delay: None,
             details,
@@ -58,6 +61,15 @@ impl RemoteError {
                 text: it.description,
             };
             error.violations = bad.field_violations.into_iter().map(violation).collect();
+        }
+        let failure = error.detail::<pb::PreconditionFailure>("google.rpc.PreconditionFailure");
+        if let Some(failure) = failure {
+            let precondition = |it: pb::precondition_failure::Violation| Precondition {
+                kind: it.r#type,
+                subject: it.subject,
+                text: it.description,
+            };
+            error.unmet = failure.violations.into_iter().map(precondition).collect();
         }
         if let Some(info) = error.detail::<pb::ResourceInfo>("google.rpc.ResourceInfo") {
             error.resource = Some(Resource { kind: info.resource_type, name: info.resource_name });

@@ -49,6 +49,12 @@ reasons! {
         PageTokenInvalid = "PAGE_TOKEN_INVALID", InvalidArgument,
             "The page token is not one of this list with these arguments.",
             "Send the token with the arguments it was given for, or begin without a token.";
+        RequestIdReused = "REQUEST_ID_REUSED", InvalidArgument,
+            "The request id is that of an earlier call, which asked for something else.",
+            "Make a new request id for each thing that is asked for.";
+        EtagMismatch = "ETAG_MISMATCH", Aborted,
+            "What is to be changed does not have the etag that the call expected.",
+            "Read it again, and repeat the call with its etag.";
         ConcurrentChange = "CONCURRENT_CHANGE", Aborted,
             "Somebody else kept changing the same thing.",
             "Read it again, and repeat the call.";

@@ -19,6 +19,7 @@ fn what_goes_out_is_read_back() {
         .with("nearest", "Orders")
         .about("jackdaw/Database", "databases/Ordres")
         .violating("name", "names no database")
+        .unmet("IN_USE", "tasks/1", "a task")
         .retry_after(Duration::from_millis(1_500));
     let (status, remote) = read_back(error);
     assert_eq!(status.code(), tonic::Code::NotFound);
@@ -28,6 +29,8 @@ fn what_goes_out_is_read_back() {
     assert_eq!(remote.metadata["nearest"], "Orders");
     assert_eq!(remote.metadata["database"], "Ordres");
     assert_eq!(remote.violations[0].path, "name");
+    let unmet = &remote.unmet[0];
+    assert_eq!((&*unmet.kind, &*unmet.subject, &*unmet.text), ("IN_USE", "tasks/1", "a task"));
     assert_eq!(remote.retry_delay, Some(Duration::from_millis(1_500)));
     assert_eq!(remote.resource.as_ref().unwrap().name, "databases/Ordres");
     assert_eq!(remote.to_string(), "DATABASE_NOT_FOUND: there is no database \"Ordres\"");
@@ -35,7 +38,10 @@ fn what_goes_out_is_read_back() {
 
 #[test]
 fn there_is_exactly_one_error_info_and_each_kind_once() {
-    let error = WireError::field("a", "is missing").violating("b", "is missing").about("x", "y");
+    let error = WireError::field("a", "is missing")
+        .violating("b", "is missing")
+        .unmet("IN_USE", "c", "d")
+        .about("x", "y");
     let status = Status::from(error);
     let details = pb::Status::decode(status.details()).unwrap().details;
     let types: Vec<_> = details.iter().map(|any| any.type_url.as_str()).collect();
@@ -67,6 +73,7 @@ fn an_error_always_fits_into_headers() {
     }
     for _ in 0..1_000 {
         error = error.violating(long.as_str(), long.as_str());
+        error = error.unmet(&long, long.as_str(), long.as_str());
     }
     let (status, remote) = read_back(error);
     let encoded = status.details().len().div_ceil(3) * 4 + status.message().len() * 3;

@@ -18,6 +18,27 @@ pub struct Violation {
     pub text: String,
 }
 
+/// Something that must be otherwise before a call can be carried out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Precondition {
+    /// What kind of thing it is, in upper case.
+    pub kind: String,
+    /// The resource that is in the way.
+    pub subject: String,
+    /// What it is, for people.
+    pub text: String,
+}
+
+impl Precondition {
+    pub(super) fn wire(&self) -> pb::precondition_failure::Violation {
+        pb::precondition_failure::Violation {
+            r#type: clip(&self.kind, VIOLATION_BYTES_MAX).into_owned(),
+            subject: clip(&self.subject, VIOLATION_BYTES_MAX).into_owned(),
+            description: clip(&self.text, VIOLATION_BYTES_MAX).into_owned(),
+        }
+    }
+}
+
 /// Collects the wrong fields of a request.
 #[derive(Clone, Debug, Default)]
 pub struct Violations(Vec<Violation>);

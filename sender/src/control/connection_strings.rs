@@ -7,7 +7,12 @@ use jackdaw_node::{
     access::Level,
     catalog::{Catalog, Database, nearest},
     channel::ReceiverUrl,
-    control::{blocking, door, failure, names, paging::Scope},
+    control::{
+        blocking, door,
+        editing::{self, Mask},
+        failure, names,
+        paging::Scope,
+    },
 };
 use jackdaw_proto::{
     control::{
@@ -16,7 +21,8 @@ use jackdaw_proto::{
     },
     wire::{Reason, Violations, WireError},
 };
-use jackdaw_store::{RecordError, Snapshot};
+use jackdaw_store::{Record, RecordError, Snapshot};
+use prost_types::FieldMask;
 use tonic::{Request, Response, Status};
 
 use super::{TaskChanges, WRITE_TRIES_MAX, records, view};
@@ -48,13 +54,10 @@ impl ConnectionStringsService {
         string: ConnectionString,
         validate_only: bool,
     ) -> Result<ConnectionString, WireError> {
-        let (snapshot, name) = (database.store().snapshot(), string.name.clone());
-        let taken = blocking(move || {
-            let found = records::connection_string(&snapshot, &name);
-            Ok(found.map_err(|error| failure::store(&error))?.is_some())
-        });
-        if taken.await? {
-            return Err(already_exists(database.name(), &string.name));
+        let (at, wanted) = (database.name().clone(), string.clone());
+        let snapshot = database.store().snapshot();
+        if let Some(before) = blocking(move || created_before(&snapshot, &at, &wanted)).await? {
+            return Ok(before);
         }
         if validate_only {
             return Ok(string);
@@ -64,7 +67,10 @@ impl ConnectionStringsService {
         match database.store().record(records).await {
             Ok(()) => {}
             Err(RecordError::Changed { .. }) => {
-                return Err(already_exists(database.name(), &string.name));
+                // The same call may have come twice at once.
+                let (at, snapshot) = (database.name().clone(), database.store().snapshot());
+                let before = blocking(move || created_before(&snapshot, &at, &string)).await?;
+                return before.ok_or_else(|| failure::record(&RecordError::Changed { index: 0 }));
             }
             Err(error) => return Err(failure::record(&error)),
         }
@@ -72,11 +78,37 @@ impl ConnectionStringsService {
         Ok(string)
     }
 
-    async fn delete(&self, database: &Database, name: &str) -> Result<(), WireError> {
+    /// Stores what a change makes of a connection string, unless it is only to be checked.
+    async fn update(
+        &self,
+        database: &Database,
+        change: Change,
+        validate_only: bool,
+    ) -> Result<ConnectionString, WireError> {
         for _ in 0..WRITE_TRIES_MAX {
             let snapshot = database.store().snapshot();
-            let (at, name) = (database.name().clone(), name.to_owned());
-            let records = blocking(move || deletion(&snapshot, &at, &name)).await?;
+            let (at, change) = (database.name().clone(), change.clone());
+            let (after, records) = blocking(move || change.apply(&snapshot, &at)).await?;
+            if validate_only {
+                return Ok(after);
+            }
+            match database.store().record(records).await {
+                Ok(()) => {
+                    self.changes.changed();
+                    return Ok(after);
+                }
+                Err(RecordError::Changed { .. }) => {}
+                Err(error) => return Err(failure::record(&error)),
+            }
+        }
+        Err(failure::record(&RecordError::Changed { index: 0 }))
+    }
+
+    async fn delete(&self, database: &Database, name: &str, etag: &str) -> Result<(), WireError> {
+        for _ in 0..WRITE_TRIES_MAX {
+            let snapshot = database.store().snapshot();
+            let (at, name, etag) = (database.name().clone(), name.to_owned(), etag.to_owned());
+            let records = blocking(move || deletion(&snapshot, &at, &name, &etag)).await?;
             match database.store().record(records).await {
                 Ok(()) => {
                     self.changes.changed();
@@ -90,16 +122,98 @@ impl ConnectionStringsService {
     }
 }
 
+/// What this very call has created before.
+fn created_before(
+    snapshot: &Snapshot,
+    database: &DatabaseName,
+    wanted: &ConnectionString,
+) -> Result<Option<ConnectionString>, WireError> {
+    let all = records::connection_strings(snapshot).map_err(|error| failure::store(&error))?;
+    for stored in &all {
+        if editing::repeats(wanted.asked.as_ref(), stored.value.asked.as_ref())? {
+            return Ok(Some(stored.value.clone()));
+        }
+    }
+    match all.iter().any(|stored| stored.value.name == wanted.name) {
+        true => Err(already_exists(database, &wanted.name)),
+        false => Ok(None),
+    }
+}
+
+/// A change to a connection string.
+#[derive(Clone, Debug)]
+struct Change {
+    name: String,
+    etag: String,
+    database: Option<String>,
+    urls: Option<Vec<String>>,
+}
+
+impl Change {
+    /// Reads a request; names every field that is wrong.
+    fn read(
+        name: String,
+        given: &wire::ConnectionString,
+        mask: Option<FieldMask>,
+    ) -> Result<Self, WireError> {
+        let others = ["name", "create_time", "etag"];
+        let mask = Mask::read(mask, &["database", "topology_discovery_urls"], &others)?;
+        let mut violations = Violations::new();
+        let database = mask.takes("database", !given.database.is_empty()).then(|| {
+            let database = DatabaseName::new(&given.database);
+            violations.check("connection_string.database", database).map(|it| it.to_string())
+        });
+        let urls = mask
+            .takes("topology_discovery_urls", !given.topology_discovery_urls.is_empty())
+            .then(|| urls(&given.topology_discovery_urls, &mut violations));
+        violations.finish()?;
+        let (database, urls) = (database.flatten(), urls.flatten());
+        Ok(Self { name, etag: given.etag.clone(), database, urls })
+    }
+
+    /// What it makes of the connection string, and what stores that.
+    fn apply(
+        self,
+        snapshot: &Snapshot,
+        at: &DatabaseName,
+    ) -> Result<(ConnectionString, Vec<Record>), WireError> {
+        let store = |error| failure::store(&error);
+        let before = records::connection_string(snapshot, &self.name).map_err(store)?;
+        let Some(before) = before else { return Err(missing(snapshot, at, &self.name)?) };
+        check_etag(&self.etag, at, &before.value)?;
+        let mut after = before.value.clone();
+        if let Some(database) = self.database {
+            after.database = database;
+        }
+        if let Some(urls) = self.urls {
+            after.topology_discovery_urls = urls;
+        }
+        let records = records::change_connection_string(&before, &after).map_err(store)?;
+        Ok((after, records))
+    }
+}
+
+fn check_etag(
+    expected: &str,
+    database: &DatabaseName,
+    stored: &ConnectionString,
+) -> Result<(), WireError> {
+    let name = names::of_child(database, COLLECTION, &stored.name);
+    editing::check_etag(expected, &stored.etag(), KIND, &name)
+}
+
 /// What removes a connection string that no task uses.
 fn deletion(
     snapshot: &Snapshot,
     database: &DatabaseName,
     name: &str,
-) -> Result<Vec<jackdaw_store::Record>, WireError> {
+    etag: &str,
+) -> Result<Vec<Record>, WireError> {
     let store = |error| failure::store(&error);
     let last = records::LastTask::read(snapshot).map_err(store)?;
     let found = records::connection_string(snapshot, name).map_err(store)?;
     let Some(found) = found else { return Err(missing(snapshot, database, name)?) };
+    check_etag(etag, database, &found.value)?;
     let tasks = records::tasks(snapshot).map_err(store)?;
     let users: Vec<_> = tasks
         .into_iter()
@@ -124,6 +238,21 @@ impl ConnectionStrings for ConnectionStringsService {
         let validate_only = request.validate_only;
         let string = definition(request, self.clock.now().micros())?;
         let string = self.create(&database, string, validate_only).await?;
+        Ok(Response::new(view::connection_string(&parent, string)))
+    }
+
+    async fn update_connection_string(
+        &self,
+        request: Request<wire::UpdateConnectionStringRequest>,
+    ) -> Result<Response<wire::ConnectionString>, Status> {
+        let (_, extensions, request) = request.into_parts();
+        let Some(given) = request.connection_string else {
+            return Err(WireError::field("connection_string", "is missing").into());
+        };
+        let (parent, name) = names::child("connection_string.name", &given.name, COLLECTION)?;
+        let database = door::enter(&self.catalog, &extensions, &parent, Level::Admin)?;
+        let change = Change::read(name, &given, request.update_mask)?;
+        let string = self.update(&database, change, request.validate_only).await?;
         Ok(Response::new(view::connection_string(&parent, string)))
     }
 
@@ -185,7 +314,7 @@ impl ConnectionStrings for ConnectionStringsService {
     ) -> Result<Response<()>, Status> {
         let (parent, name) = names::child("name", &request.get_ref().name, COLLECTION)?;
         let database = door::enter(&self.catalog, request.extensions(), &parent, Level::Admin)?;
-        self.delete(&database, &name).await?;
+        self.delete(&database, &name, &request.get_ref().etag).await?;
         Ok(Response::new(()))
     }
 }
@@ -195,6 +324,12 @@ fn definition(
     request: wire::CreateConnectionStringRequest,
     now: i64,
 ) -> Result<ConnectionString, WireError> {
+    let what = wire::CreateConnectionStringRequest {
+        request_id: String::new(),
+        validate_only: false,
+        ..request.clone()
+    };
+    let asked = editing::asked(&request.request_id, &what)?;
     let mut violations = Violations::new();
     let name = request.connection_string_id;
     if let Some(problem) = wrong_name(&name) {
@@ -209,7 +344,7 @@ fn definition(
         .map(|database| database.to_string());
     let urls = urls(&given.topology_discovery_urls, &mut violations);
     violations.value(database.zip(urls).map(|(database, topology_discovery_urls)| {
-        ConnectionString { name, database, topology_discovery_urls, created: now }
+        ConnectionString { name, database, topology_discovery_urls, created: now, asked }
     }))
 }
 
@@ -274,17 +409,22 @@ fn in_use(database: &DatabaseName, name: &str, users: &[TaskDefinition]) -> Wire
     let tasks: Vec<_> = users.iter().map(|task| view::task_name(database, task.id)).collect();
     let named: Vec<_> = users.iter().map(|task| format!("{:?}", task.display_name)).collect();
     let text = format!("connection string {name:?} is used by {}", named.join(", "));
-    about(WireError::new(Reason::ConnectionStringInUse, text), database, name)
-        .with("tasks", tasks.join(", "))
-        .with("display_names", named.join(", "))
+    let error = about(WireError::new(Reason::ConnectionStringInUse, text), database, name);
+    let error = users.iter().fold(error, |error, task| {
+        error.unmet("IN_USE", view::task_name(database, task.id), &task.display_name)
+    });
+    error.with("tasks", tasks.join(", ")).with("display_names", named.join(", "))
 }
 
 fn about(error: WireError, database: &DatabaseName, name: &str) -> WireError {
     error
         .with("database", database)
         .with("connection_string", name)
-        .about("jackdaw/ConnectionString", names::of_child(database, COLLECTION, name))
+        .about(KIND, names::of_child(database, COLLECTION, name))
 }
+
+/// Type of the resource.
+const KIND: &str = "jackdaw/ConnectionString";
 
 /// Part of the resource name.
 pub(super) const COLLECTION: &str = "connectionStrings";

@@ -11,6 +11,7 @@ mod tasks;
 mod tests;
 mod view;
 mod watch;
+mod wish;
 
 use std::sync::Arc;
 

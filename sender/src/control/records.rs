@@ -17,6 +17,18 @@ pub(super) struct Stored<T> {
     bytes: Bytes,
 }
 
+impl Stored<ConnectionString> {
+    /// Changes nothing, and fails when it was changed or deleted meanwhile.
+    fn unchanged(&self) -> Record {
+        Record {
+            kind: RecordKind::ConnectionString,
+            key: Bytes::copy_from_slice(self.value.name.as_bytes()),
+            expected: Some(self.bytes.clone()),
+            value: Some(self.bytes.clone()),
+        }
+    }
+}
+
 /// The task of this id.
 pub(super) fn task(
     snapshot: &Snapshot,
@@ -96,17 +108,33 @@ pub(super) fn create_task(
     last: &LastTask,
     destination: &Stored<ConnectionString>,
 ) -> Result<Vec<Record>, StoreError> {
-    let name = destination.value.name.as_bytes();
     Ok(vec![
         last.raised(),
-        Record {
-            kind: RecordKind::ConnectionString,
-            key: Bytes::copy_from_slice(name),
-            expected: Some(destination.bytes.clone()),
-            value: Some(destination.bytes.clone()),
-        },
+        destination.unchanged(),
         record(RecordKind::ExternalReplication, task_key(task.id), None, Some(task))?,
     ])
+}
+
+/// Stores a connection string in the place of what it was.
+pub(super) fn change_connection_string(
+    before: &Stored<ConnectionString>,
+    after: &ConnectionString,
+) -> Result<Vec<Record>, StoreError> {
+    let key = Bytes::copy_from_slice(after.name.as_bytes());
+    Ok(vec![record(RecordKind::ConnectionString, key, Some(before), Some(after))?])
+}
+
+/// Stores a task in the place of what it was, for a connection string that must stay, while no
+/// task was added since `last` was read: its name may be another one.
+pub(super) fn update_task(
+    before: &Stored<TaskDefinition>,
+    after: &TaskDefinition,
+    last: &LastTask,
+    destination: &Stored<ConnectionString>,
+) -> Result<Vec<Record>, StoreError> {
+    let mut records = change_task(before, after)?;
+    records.extend([last.unchanged(), destination.unchanged()]);
+    Ok(records)
 }
 
 /// Stores a task in the place of what it was.

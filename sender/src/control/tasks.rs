@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use jackdaw_common::{DatabaseName, TaskId, clock::Clock, id::lower};
+use jackdaw_common::{DatabaseName, TaskId, clock::Clock};
 use jackdaw_node::{
     access::Level,
     catalog::{Catalog, Database},
@@ -13,16 +13,17 @@ use jackdaw_proto::{
         self as wire,
         external_replications_server::{ExternalReplications, ExternalReplicationsServer},
     },
-    wire::{Reason, Violations, WireError},
+    wire::{Reason, WireError},
 };
-use jackdaw_store::{Record, RecordError, Snapshot, StoreError};
+use jackdaw_store::{Record, RecordError};
 use tonic::{Extensions, Request, Response, Status};
 
 use super::{
-    TaskChanges, WRITE_TRIES_MAX, connection_strings,
-    records::{self, LastTask, Stored},
+    TaskChanges, WRITE_TRIES_MAX,
+    records::{self, Stored},
     view::{self, Facts},
     watch::{self, Watch},
+    wish::{Change, Wish, check_etag},
 };
 use crate::{
     definition::TaskDefinition,
@@ -67,9 +68,14 @@ impl ExternalReplicationsService {
         ExternalReplicationsServer::new(self)
     }
 
-    fn named(&self, extensions: &Extensions, name: &str, level: Level) -> Result<Named, WireError> {
-        let (database, id) = names::child("name", name, view::COLLECTION)?;
-        let id: TaskId = id.parse().map_err(|error| WireError::field("name", error))?;
+    fn named(
+        &self,
+        extensions: &Extensions,
+        (field, name): (&str, &str),
+        level: Level,
+    ) -> Result<Named, WireError> {
+        let (database, id) = names::child(field, name, view::COLLECTION)?;
+        let id: TaskId = id.parse().map_err(|error| WireError::field(field, error))?;
         let database = door::enter(&self.catalog, extensions, &database, level)?;
         Ok(Named { database, id: id.get() })
     }
@@ -86,7 +92,7 @@ impl ExternalReplicationsService {
     async fn change(
         &self,
         named: &Named,
-        change: impl Fn(&Stored<TaskDefinition>) -> Result<Vec<Record>, StoreError>,
+        change: impl Fn(&Stored<TaskDefinition>) -> Result<Vec<Record>, WireError>,
     ) -> Result<(), WireError> {
         for _ in 0..WRITE_TRIES_MAX {
             let (snapshot, id) = (named.database.store().snapshot(), named.id);
@@ -94,7 +100,7 @@ impl ExternalReplicationsService {
                 records::task(&snapshot, id).map_err(|error| failure::store(&error))
             });
             let found = found.await?.ok_or_else(|| named.missing())?;
-            let records = change(&found).map_err(|error| failure::store(&error))?;
+            let records = change(&found)?;
             if records.is_empty() {
                 return Ok(());
             }
@@ -119,7 +125,8 @@ impl ExternalReplicationsService {
             if found.value.enabled == enabled {
                 return Ok(Vec::new());
             }
-            records::change_task(found, &TaskDefinition { enabled, ..found.value.clone() })
+            let after = TaskDefinition { enabled, ..found.value.clone() };
+            records::change_task(found, &after).map_err(|error| failure::store(&error))
         };
         self.change(named, change).await?;
         self.show(named).await
@@ -135,7 +142,34 @@ impl ExternalReplicationsService {
         for _ in 0..WRITE_TRIES_MAX {
             let snapshot = database.store().snapshot();
             let (at, wish) = (database.name().clone(), wish.clone());
-            let (task, records) = blocking(move || creation(&snapshot, &at, &wish)).await?;
+            let (task, records) = blocking(move || wish.creation(&snapshot, &at)).await?;
+            if validate_only || records.is_empty() {
+                return Ok(task);
+            }
+            match database.store().record(records).await {
+                Ok(()) => {
+                    self.changes.changed();
+                    return Ok(task);
+                }
+                Err(RecordError::Changed { .. }) => {}
+                Err(error) => return Err(failure::record(&error)),
+            }
+        }
+        Err(failure::record(&RecordError::Changed { index: 0 }))
+    }
+
+    /// Stores what a change makes of a task, unless it is only to be checked.
+    async fn update(
+        &self,
+        named: &Named,
+        change: Change,
+        validate_only: bool,
+    ) -> Result<TaskDefinition, WireError> {
+        let database = &named.database;
+        for _ in 0..WRITE_TRIES_MAX {
+            let snapshot = database.store().snapshot();
+            let (at, change, id) = (database.name().clone(), change.clone(), named.id);
+            let (task, records) = blocking(move || change.apply(&snapshot, &at, id)).await?;
             if validate_only {
                 return Ok(task);
             }
@@ -207,7 +241,7 @@ impl ExternalReplications for ExternalReplicationsService {
         request: Request<wire::GetExternalReplicationRequest>,
     ) -> Result<Response<wire::ExternalReplication>, Status> {
         let (_, extensions, request) = request.into_parts();
-        let named = self.named(&extensions, &request.name, Level::Read)?;
+        let named = self.named(&extensions, ("name", &request.name), Level::Read)?;
         Ok(Response::new(self.show(&named).await?))
     }
 
@@ -221,14 +255,37 @@ impl ExternalReplications for ExternalReplicationsService {
         Ok(Response::new(self.page(&database, &request).await?))
     }
 
+    async fn update_external_replication(
+        &self,
+        request: Request<wire::UpdateExternalReplicationRequest>,
+    ) -> Result<Response<wire::ExternalReplication>, Status> {
+        let (_, extensions, request) = request.into_parts();
+        door::operator(&extensions)?;
+        let Some(given) = request.external_replication else {
+            return Err(WireError::field("external_replication", "is missing").into());
+        };
+        let named =
+            self.named(&extensions, ("external_replication.name", &given.name), Level::Admin)?;
+        let change = Change::read(given, request.update_mask)?;
+        let task = self.update(&named, change, request.validate_only).await?;
+        if request.validate_only {
+            return Ok(Response::new(view::planned(named.database.name(), &task)));
+        }
+        Ok(Response::new(self.show(&named).await?))
+    }
+
     async fn delete_external_replication(
         &self,
         request: Request<wire::DeleteExternalReplicationRequest>,
     ) -> Result<Response<()>, Status> {
         let (_, extensions, request) = request.into_parts();
         door::operator(&extensions)?;
-        let named = self.named(&extensions, &request.name, Level::Admin)?;
-        self.change(&named, records::delete_task).await?;
+        let named = self.named(&extensions, ("name", &request.name), Level::Admin)?;
+        let deletion = |found: &Stored<TaskDefinition>| {
+            check_etag(&request.etag, named.database.name(), &found.value)?;
+            records::delete_task(found).map_err(|error| failure::store(&error))
+        };
+        self.change(&named, deletion).await?;
         Ok(Response::new(()))
     }
 
@@ -238,7 +295,7 @@ impl ExternalReplications for ExternalReplicationsService {
     ) -> Result<Response<wire::ExternalReplication>, Status> {
         let (_, extensions, request) = request.into_parts();
         door::operator(&extensions)?;
-        let named = self.named(&extensions, &request.name, Level::Admin)?;
+        let named = self.named(&extensions, ("name", &request.name), Level::Admin)?;
         Ok(Response::new(self.switch(&named, true).await?))
     }
 
@@ -248,7 +305,7 @@ impl ExternalReplications for ExternalReplicationsService {
     ) -> Result<Response<wire::ExternalReplication>, Status> {
         let (_, extensions, request) = request.into_parts();
         door::operator(&extensions)?;
-        let named = self.named(&extensions, &request.name, Level::Admin)?;
+        let named = self.named(&extensions, ("name", &request.name), Level::Admin)?;
         Ok(Response::new(self.switch(&named, false).await?))
     }
 
@@ -259,113 +316,17 @@ impl ExternalReplications for ExternalReplicationsService {
         request: Request<wire::WatchExternalReplicationRequest>,
     ) -> Result<Response<Watch>, Status> {
         let (_, extensions, request) = request.into_parts();
-        let named = self.named(&extensions, &request.name, Level::Read)?;
+        let named = self.named(&extensions, ("name", &request.name), Level::Read)?;
         self.show(&named).await?;
         let (board, clock) = (self.board.clone(), Arc::clone(&self.clock));
         Ok(Response::new(watch::watch(&named.database, named.key(), board, clock)))
     }
 }
 
-/// What somebody wants a new task to be.
-#[derive(Clone, Debug)]
-struct Wish {
-    connection_string: String,
-    /// Empty: made of the connection string's name.
-    display_name: String,
-    now: i64,
-}
-
-impl Wish {
-    fn read(request: wire::CreateExternalReplicationRequest, now: i64) -> Result<Self, WireError> {
-        let mut violations = Violations::new();
-        let Some(task) = request.external_replication else {
-            return Err(WireError::field("external_replication", "is missing"));
-        };
-        if task.connection_string.is_empty() {
-            violations.add(CONNECTION_STRING, "is missing");
-        }
-        let characters = task.display_name.chars().count();
-        if characters > DISPLAY_NAME_CHARS_MAX {
-            let text = format!("has {characters} characters, more than {DISPLAY_NAME_CHARS_MAX}");
-            violations.add(DISPLAY_NAME, text);
-        }
-        if task.display_name.chars().any(char::is_control) {
-            violations.add(DISPLAY_NAME, "has a control character");
-        }
-        violations.finish()?;
-        let wire::ExternalReplication { connection_string, display_name, .. } = task;
-        Ok(Self { connection_string, display_name, now })
-    }
-}
-
-/// The task that a wish becomes, and what stores it.
-fn creation(
-    snapshot: &Snapshot,
-    database: &DatabaseName,
-    wish: &Wish,
-) -> Result<(TaskDefinition, Vec<Record>), WireError> {
-    let store = |error| failure::store(&error);
-    let name = &wish.connection_string;
-    let Some(destination) = records::connection_string(snapshot, name).map_err(store)? else {
-        let error = connection_strings::missing(snapshot, database, name)?;
-        return Err(error.violating(CONNECTION_STRING, "names no connection string"));
-    };
-    let last = LastTask::read(snapshot).map_err(store)?;
-    let tasks = records::tasks(snapshot).map_err(store)?;
-    let task = TaskDefinition {
-        id: last.next(),
-        display_name: display_name(wish, &tasks)?,
-        connection_string: name.clone(),
-        enabled: true,
-        created: wish.now,
-        generation: 0,
-    };
-    let records = records::create_task(&task, &last, &destination).map_err(store)?;
-    Ok((task, records))
-}
-
-/// The name that was given, if no task has it; or one that no task has.
-fn display_name(wish: &Wish, tasks: &[Stored<TaskDefinition>]) -> Result<String, WireError> {
-    let holder = |name: &str| {
-        let key = lower(name);
-        tasks.iter().find(|task| lower(&task.value.display_name) == key)
-    };
-    let given = &wish.display_name;
-    if !given.is_empty() {
-        return match holder(given) {
-            None => Ok(given.clone()),
-            Some(task) => Err(taken(given, &task.value)),
-        };
-    }
-    let plain = format!("External Replication to {}", wish.connection_string);
-    if holder(&plain).is_none() {
-        return Ok(plain);
-    }
-    // One of them is free: there are fewer tasks than numbers.
-    let free = (2..tasks.len() + 3)
-        .map(|number| format!("{plain} #{number}"))
-        .find(|name| holder(name).is_none());
-    Ok(free.unwrap_or(plain))
-}
-
-fn taken(name: &str, holder: &TaskDefinition) -> WireError {
-    let text = format!("task {} has the display name {name:?}", holder.id);
-    WireError::new(Reason::DisplayNameTaken, text)
-        .with("display_name", name)
-        .with("task_id", holder.id)
-        .violating(DISPLAY_NAME, "another task has it")
-}
-
-fn not_found(database: &DatabaseName, id: u64) -> WireError {
+pub(super) fn not_found(database: &DatabaseName, id: u64) -> WireError {
     let text = format!("database {database} has no external replication task {id}");
     WireError::new(Reason::ExternalReplicationNotFound, text)
         .with("database", database)
         .with("task_id", id)
-        .about("jackdaw/ExternalReplication", view::task_name(database, id))
+        .about(view::KIND, view::task_name(database, id))
 }
-
-const CONNECTION_STRING: &str = "external_replication.connection_string";
-const DISPLAY_NAME: &str = "external_replication.display_name";
-
-/// Characters of a task's display name.
-const DISPLAY_NAME_CHARS_MAX: usize = 256;

@@ -1,5 +1,6 @@
 //! What `control` promises, tried out.
 
+mod editing;
 mod fixture;
 mod strings;
 mod tasks;

@@ -24,6 +24,9 @@ use crate::{
     progress::{LastError, Phase, Status},
 };
 
+/// Type of the resource.
+pub(super) const KIND: &str = "jackdaw/ExternalReplication";
+
 /// Part of the resource name.
 pub(super) const COLLECTION: &str = "externalReplications";
 
@@ -38,6 +41,7 @@ pub(super) fn connection_string(
     string: ConnectionString,
 ) -> wire::ConnectionString {
     wire::ConnectionString {
+        etag: string.etag(),
         name: names::of_child(database, connection_strings::COLLECTION, &string.name),
         database: string.database,
         topology_discovery_urls: string.topology_discovery_urls,
@@ -111,6 +115,7 @@ pub(super) fn task(
 pub(super) fn planned(database: &DatabaseName, task: &TaskDefinition) -> wire::ExternalReplication {
     let state = if task.enabled { part::State::Enabled } else { part::State::Disabled };
     wire::ExternalReplication {
+        etag: task.etag(),
         name: task_name(database, task.id),
         display_name: task.display_name.clone(),
         connection_string: task.connection_string.clone(),

@@ -13,12 +13,14 @@ pub(crate) struct ConnectionStringView {
     database: String,
     topology_discovery_urls: Vec<String>,
     create_time: String,
+    etag: String,
 }
 
 impl From<ConnectionString> for ConnectionStringView {
     fn from(string: ConnectionString) -> Self {
         Self {
             create_time: time(string.create_time.as_ref()),
+            etag: string.etag,
             name: string.name,
             database: string.database,
             topology_discovery_urls: string.topology_discovery_urls,

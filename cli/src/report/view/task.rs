@@ -26,6 +26,7 @@ pub(crate) struct TaskView {
     progress: ProgressView,
     error: Option<ErrorView>,
     create_time: String,
+    etag: String,
 }
 
 /// What a task is doing.
@@ -77,6 +78,7 @@ impl From<ExternalReplication> for TaskView {
             state: bare(state, "STATE_", task.state),
             connection_state: bare(connection, "CONNECTION_STATE_", task.connection_state),
             create_time: time(task.create_time.as_ref()),
+            etag: task.etag,
             name: task.name,
             display_name: task.display_name,
             connection_string: task.connection_string,
@@ -200,6 +202,7 @@ impl Shown for TaskView {
             ("name", self.display_name.clone()),
             ("connection string", self.connection_string.clone()),
             ("created", self.create_time.clone()),
+            ("etag", self.etag.clone()),
             ("state", self.state.clone()),
             ("connection", self.connection_state.clone()),
             ("phase", self.phase.text()),

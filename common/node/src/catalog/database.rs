@@ -4,6 +4,8 @@ use jackdaw_common::{DatabaseId, DatabaseName};
 use jackdaw_store::Store;
 use tokio::sync::watch;
 
+use super::asked::Asked;
+
 /// One open database of a service.
 ///
 /// Whoever keeps one, or a clone of its store, keeps its folder from being removed: hold it no
@@ -11,6 +13,7 @@ use tokio::sync::watch;
 pub struct Database {
     name: DatabaseName,
     store: Store,
+    asked: Option<Asked>,
     ending: watch::Sender<Option<Ending>>,
 }
 
@@ -24,8 +27,8 @@ pub enum Ending {
 }
 
 impl Database {
-    pub(super) fn new(name: DatabaseName, store: Store) -> Self {
-        Self { name, store, ending: watch::Sender::new(None) }
+    pub(super) fn new(name: DatabaseName, store: Store, asked: Option<Asked>) -> Self {
+        Self { name, store, asked, ending: watch::Sender::new(None) }
     }
 
     /// Its name.
@@ -38,6 +41,12 @@ impl Database {
     #[must_use]
     pub fn id(&self) -> DatabaseId {
         self.store.database_id()
+    }
+
+    /// The call that created it, where that had a request id.
+    #[must_use]
+    pub fn asked(&self) -> Option<&Asked> {
+        self.asked.as_ref()
     }
 
     /// Its content.

@@ -9,6 +9,7 @@
 //! that are not written out yet) and threads (one writer and two of the engine): a service is
 //! meant to have a handful of databases, not hundreds.
 
+mod asked;
 mod database;
 mod error;
 mod folders;
@@ -27,6 +28,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
+pub use asked::Asked;
 pub use database::{Database, Ending};
 pub use error::{CreateError, DeleteError, OpenError};
 
@@ -136,20 +138,41 @@ impl Catalog {
     ///
     /// [`CreateError`]; a folder that was begun is removed, at the latest by the next start.
     pub async fn create(&self, name: DatabaseName) -> Result<Arc<Database>, CreateError> {
+        self.create_as(name, None).await
+    }
+
+    /// The same, and notes who asked for it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Catalog::create`].
+    pub async fn create_as(
+        &self,
+        name: DatabaseName,
+        asked: Option<Asked>,
+    ) -> Result<Arc<Database>, CreateError> {
         let catalog = self.clone();
-        let creation = tokio::spawn(async move { catalog.create_to_the_end(name).await });
+        let creation = tokio::spawn(async move { catalog.create_to_the_end(name, asked).await });
         creation.await.map_err(|_| CreateError::Interrupted)?
     }
 
-    async fn create_to_the_end(&self, name: DatabaseName) -> Result<Arc<Database>, CreateError> {
+    async fn create_to_the_end(
+        &self,
+        name: DatabaseName,
+        asked: Option<Asked>,
+    ) -> Result<Arc<Database>, CreateError> {
         let inner = &self.0;
         let _one_at_a_time = inner.changing.lock().await;
         if self.find(&name).is_some() {
             return Err(CreateError::Exists { name });
         }
         let identity = entropy::identity()?;
-        let record =
-            DatabaseRecord { id: identity.database, name: name.clone(), state: State::Creating };
+        let record = DatabaseRecord {
+            id: identity.database,
+            name: name.clone(),
+            state: State::Creating,
+            asked: asked.clone(),
+        };
         inner.system.record(vec![DatabaseRecord::change(None, Some(&record))?]).await?;
         let store = {
             let (folders, clock) = (inner.folders.clone(), Arc::clone(&inner.clock));
@@ -164,7 +187,7 @@ impl Catalog {
         };
         let ready = record.clone().into_state(State::Ready);
         inner.system.record(vec![DatabaseRecord::change(Some(&record), Some(&ready))?]).await?;
-        let database = Arc::new(Database::new(name, store));
+        let database = Arc::new(Database::new(name, store, asked));
         self.change(|databases| {
             databases.insert(database.name().clone(), Arc::clone(&database));
         });
@@ -199,7 +222,12 @@ impl Catalog {
             let Some(database) = self.find(&name) else {
                 return Err(DeleteError::NotFound { name });
             };
-            let ready = DatabaseRecord { id: database.id(), name, state: State::Ready };
+            let ready = DatabaseRecord {
+                id: database.id(),
+                name,
+                state: State::Ready,
+                asked: database.asked().cloned(),
+            };
             let record = ready.clone().into_state(State::Deleting);
             let change = DatabaseRecord::change(Some(&ready), Some(&record))?;
             self.0.system.record(vec![change]).await?;
@@ -253,7 +281,7 @@ async fn open_one(
     let identity = Identity { database: record.id, incarnation };
     let folders = folders.clone();
     let store = blocking(move || folders.open(identity, clock)).await??;
-    Ok(Database::new(record.name.clone(), store))
+    Ok(Database::new(record.name.clone(), store, record.asked.clone()))
 }
 
 /// Removes a folder. Threads of an engine that is just closing may still write into it, so it is

@@ -8,6 +8,8 @@ use jackdaw_common::{DatabaseId, DatabaseName};
 use jackdaw_store::{Record, RecordKind, Snapshot, StoreError};
 use serde::{Deserialize, Serialize};
 
+use super::asked::Asked;
+
 /// How far the life of a database is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -26,6 +28,8 @@ pub(super) struct DatabaseRecord {
     pub(super) id: DatabaseId,
     pub(super) name: DatabaseName,
     pub(super) state: State,
+    /// The call that created it, where that had a request id.
+    pub(super) asked: Option<Asked>,
 }
 
 /// The value of the record, JSON.
@@ -34,6 +38,8 @@ pub(super) struct DatabaseRecord {
 struct Value {
     name: String,
     state: State,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    asked: Option<Asked>,
 }
 
 impl DatabaseRecord {
@@ -58,19 +64,20 @@ impl DatabaseRecord {
     }
 
     fn value(&self) -> Result<Bytes, StoreError> {
-        let value = Value { name: self.name.to_string(), state: self.state };
+        let asked = self.asked.clone();
+        let value = Value { name: self.name.to_string(), state: self.state, asked };
         let value = serde_json::to_vec(&value);
         value.map(Bytes::from).map_err(|error| damaged(self.id.as_bytes(), &error))
     }
 
     fn read(key: &[u8], value: &[u8]) -> Result<Self, StoreError> {
         let id: [u8; 16] = key.try_into().map_err(|_| damaged(key, &"the key is not an id"))?;
-        let Value { name, state } =
+        let Value { name, state, asked } =
             serde_json::from_slice(value).map_err(|error| damaged(key, &error))?;
         let name = name
             .parse()
             .map_err(|error: jackdaw_common::id::DatabaseNameError| damaged(key, &error))?;
-        Ok(Self { id: DatabaseId::from_bytes(id), name, state })
+        Ok(Self { id: DatabaseId::from_bytes(id), name, state, asked })
     }
 }
 

@@ -54,7 +54,8 @@ async fn databases_and_what_they_hold_survive_a_restart() {
     let ids = {
         let catalog = open(data.path()).await.unwrap();
         let orders = catalog.create(name("Orders")).await.unwrap();
-        catalog.create(name("Alpha")).await.unwrap();
+        let asked = Asked::new(uuid::Uuid::from_u128(7), b"Alpha");
+        catalog.create_as(name("Alpha"), Some(asked)).await.unwrap();
         put(orders.store(), "a").await;
         catalog.list().iter().map(|it| (it.id(), it.store().incarnation())).collect::<Vec<_>>()
     };
@@ -62,6 +63,10 @@ async fn databases_and_what_they_hold_survive_a_restart() {
     let list = catalog.list();
     let names: Vec<_> = list.iter().map(|database| database.name().as_str()).collect();
     assert_eq!(names, ["Alpha", "Orders"]);
+    let asked = list[0].asked().unwrap();
+    assert_eq!(*asked, Asked::new(uuid::Uuid::from_u128(7), b"Alpha"));
+    assert_ne!(*asked, Asked::new(uuid::Uuid::from_u128(7), b"Orders"));
+    assert_eq!(list[1].asked(), None);
     let again: Vec<_> = list.iter().map(|it| (it.id(), it.store().incarnation())).collect();
     assert_eq!(again, ids);
     let orders = catalog.find(&name("Orders")).unwrap();
@@ -161,10 +166,15 @@ async fn what_a_crash_left_is_cleared_and_what_is_not_known_is_left_alone() {
     let ended = {
         let catalog = open(data.path()).await.unwrap();
         let ended = catalog.create(name("ended")).await.unwrap().id();
-        let ready = DatabaseRecord { id: ended, name: name("ended"), state: State::Ready };
+        let ready =
+            DatabaseRecord { id: ended, name: name("ended"), state: State::Ready, asked: None };
         let deleting = ready.clone().into_state(State::Deleting);
-        let creating =
-            DatabaseRecord { id: begun.database, name: name("begun"), state: State::Creating };
+        let creating = DatabaseRecord {
+            id: begun.database,
+            name: name("begun"),
+            state: State::Creating,
+            asked: None,
+        };
         let records = vec![
             DatabaseRecord::change(Some(&ready), Some(&deleting)).unwrap(),
             DatabaseRecord::change(None, Some(&creating)).unwrap(),

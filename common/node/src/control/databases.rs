@@ -1,5 +1,7 @@
 //! The Databases service.
 
+use std::sync::Arc;
+
 use jackdaw_common::DatabaseName;
 use jackdaw_proto::{
     control::{
@@ -11,11 +13,11 @@ use jackdaw_proto::{
 };
 use tonic::{Request, Response, Status};
 
-use super::{door, failure, names, paging::Scope};
+use super::{door, editing, failure, names, paging::Scope};
 use crate::{
     access::grants::Grants,
     access::{Identity, Level},
-    catalog::{Catalog, CreateError, Database, DeleteError},
+    catalog::{Asked, Catalog, CreateError, Database, DeleteError},
 };
 
 /// Creates, lists and deletes the databases of a service.
@@ -31,16 +33,38 @@ impl DatabasesService {
         DatabasesServer::new(Self { catalog, grants })
     }
 
-    async fn create(&self, name: DatabaseName) -> Result<wire::Database, WireError> {
-        let database = self.catalog.create(name).await.map_err(|error| match error {
-            CreateError::Exists { name } => already_exists(&name),
-            CreateError::Store(error) => failure::store(&error),
-            CreateError::Record(error) => failure::record(&error),
-            error => failure::internal(&error),
-        })?;
+    async fn create(
+        &self,
+        name: DatabaseName,
+        asked: Option<Asked>,
+    ) -> Result<wire::Database, WireError> {
+        if let Some(database) = self.created_before(asked.as_ref())? {
+            return Ok(view(&database));
+        }
+        let database = match self.catalog.create_as(name, asked.clone()).await {
+            Ok(database) => database,
+            Err(CreateError::Exists { name }) => {
+                // The same call may have come twice at once.
+                let before = self.created_before(asked.as_ref())?;
+                return before.map(|it| view(&it)).ok_or_else(|| already_exists(&name));
+            }
+            Err(CreateError::Store(error)) => return Err(failure::store(&error)),
+            Err(CreateError::Record(error)) => return Err(failure::record(&error)),
+            Err(error) => return Err(failure::internal(&error)),
+        };
         let bound = self.grants.bind(database.name(), database.id()).await;
         bound.map_err(|error| failure::internal(&error))?;
         Ok(view(&database))
+    }
+
+    /// The database that this very call has created before.
+    fn created_before(&self, asked: Option<&Asked>) -> Result<Option<Arc<Database>>, WireError> {
+        for database in self.catalog.list() {
+            if editing::repeats(asked, database.asked())? {
+                return Ok(Some(database));
+            }
+        }
+        Ok(None)
     }
 
     fn page(
@@ -75,6 +99,11 @@ impl Databases for DatabasesService {
     ) -> Result<Response<wire::Database>, Status> {
         door::operator(request.extensions())?;
         let request = request.into_inner();
+        let what = wire::CreateDatabaseRequest {
+            database_id: request.database_id.clone(),
+            ..Default::default()
+        };
+        let asked = editing::asked(&request.request_id, &what)?;
         let name = DatabaseName::new(&request.database_id)
             .map_err(|error| WireError::field("database_id", error))?;
         if request.validate_only {
@@ -84,7 +113,7 @@ impl Databases for DatabasesService {
             let database = wire::Database { name: names::of_database(&name), ..Default::default() };
             return Ok(Response::new(database));
         }
-        Ok(Response::new(self.create(name).await?))
+        Ok(Response::new(self.create(name, asked).await?))
     }
 
     async fn get_database(

@@ -6,6 +6,7 @@
 
 pub mod databases;
 pub mod door;
+pub mod editing;
 pub mod failure;
 #[cfg(test)]
 pub(crate) mod fixture;

@@ -21,7 +21,7 @@ use super::{
 use crate::{access::Denied, tls::Thumbprint};
 
 fn create(name: &str) -> CreateDatabaseRequest {
-    CreateDatabaseRequest { database_id: name.into(), validate_only: false }
+    CreateDatabaseRequest { database_id: name.into(), ..Default::default() }
 }
 
 fn get(name: &str) -> GetDatabaseRequest {
@@ -75,6 +75,30 @@ async fn checking_a_creation_creates_nothing_and_fails_as_it_would() {
     refused(operator.create_database(check("Orders")).await, Reason::DatabaseAlreadyExists);
     let error = refused(operator.create_database(check("-")).await, Reason::FieldInvalid);
     assert_eq!(fields(&error), ["database_id"]);
+}
+
+#[tokio::test]
+async fn a_creation_that_is_repeated_creates_nothing() {
+    let site = Site::new().await;
+    let mut operator = site.databases(Caller::Operator);
+    let id = "5f1c3d62-8a1e-4e55-9d30-111111111111";
+    let asked = |name: &str| CreateDatabaseRequest { request_id: id.into(), ..create(name) };
+    let created = operator.create_database(asked("Orders")).await.unwrap().into_inner();
+    let again = operator.create_database(asked("Orders")).await.unwrap().into_inner();
+    assert_eq!(again, created);
+    let error = refused(operator.create_database(asked("Other")).await, Reason::RequestIdReused);
+    assert_eq!(fields(&error), ["request_id"]);
+    refused(operator.create_database(create("Orders")).await, Reason::DatabaseAlreadyExists);
+    let other = CreateDatabaseRequest { request_id: id.replace('1', "2"), ..create("Orders") };
+    refused(operator.create_database(other).await, Reason::DatabaseAlreadyExists);
+    let wrong = CreateDatabaseRequest { request_id: "1".into(), ..create("Another") };
+    let error = refused(operator.create_database(wrong).await, Reason::FieldInvalid);
+    assert_eq!(fields(&error), ["request_id"]);
+    // What it created is gone, and the id with it.
+    let delete = DeleteDatabaseRequest { name: "databases/Orders".into() };
+    operator.delete_database(delete).await.unwrap();
+    let anew = operator.create_database(asked("Orders")).await.unwrap().into_inner();
+    assert_ne!(anew.id, created.id);
 }
 
 #[tokio::test]

@@ -185,7 +185,7 @@ impl Site {
     pub(super) async fn delete_string(&self, name: &str) -> Result<(), Status> {
         let method = "ConnectionStrings/DeleteConnectionString";
         let name = format!("databases/Orders/connectionStrings/{name}");
-        let message = wire::DeleteConnectionStringRequest { name };
+        let message = wire::DeleteConnectionStringRequest { name, ..Default::default() };
         let request = self.request(Caller::Admin, method, message)?;
         self.strings.delete_connection_string(request).await.map(Response::into_inner)
     }
@@ -209,7 +209,8 @@ impl Site {
 
     pub(super) async fn delete_task(&self, id: &str) -> Result<(), Status> {
         let method = "ExternalReplications/DeleteExternalReplication";
-        let message = wire::DeleteExternalReplicationRequest { name: task_name(id) };
+        let name = task_name(id);
+        let message = wire::DeleteExternalReplicationRequest { name, ..Default::default() };
         let request = self.request(Caller::Operator, method, message)?;
         self.tasks.delete_external_replication(request).await.map(Response::into_inner)
     }
@@ -235,7 +236,7 @@ pub(super) fn string_request(name: &str) -> wire::CreateConnectionStringRequest 
             topology_discovery_urls: vec!["https://receiver:8443".into()],
             ..Default::default()
         }),
-        validate_only: false,
+        ..Default::default()
     }
 }
 
@@ -250,7 +251,7 @@ pub(super) fn task_request(
             display_name: display_name.into(),
             ..Default::default()
         }),
-        validate_only: false,
+        ..Default::default()
     }
 }
 

@@ -106,6 +106,7 @@ async fn every_wrong_field_is_named() {
             ..Default::default()
         }),
         validate_only: true,
+        ..Default::default()
     };
     let error = refused(site.create_string(Caller::Admin, request).await, Reason::FieldInvalid);
     let urls = "connection_string.topology_discovery_urls";
@@ -152,6 +153,9 @@ async fn one_that_is_used_is_not_deleted_and_the_tasks_are_named() {
         "databases/Orders/externalReplications/1, databases/Orders/externalReplications/2"
     );
     assert!(error.message.contains("\"One\", \"Two\""), "{}", error.message);
+    let unmet: Vec<_> = error.unmet.iter().map(|it| (&*it.kind, &*it.subject, &*it.text)).collect();
+    let (one, two) = (super::fixture::task_name("1"), super::fixture::task_name("2"));
+    assert_eq!(unmet, [("IN_USE", &*one, "One"), ("IN_USE", &*two, "Two")]);
     site.delete_task("1").await.unwrap();
     refused(site.delete_string("copy").await, Reason::ConnectionStringInUse);
     site.delete_task("2").await.unwrap();
@@ -212,7 +216,7 @@ async fn every_call_passes_the_door() {
         let request = site.request(caller, method, message).unwrap();
         let answer = site.strings.get_connection_string(request).await;
         refused(answer, Reason::DatabaseAccessDenied);
-        let message = wire::DeleteConnectionStringRequest { name };
+        let message = wire::DeleteConnectionStringRequest { name, ..Default::default() };
         let method = "ConnectionStrings/DeleteConnectionString";
         let request = site.request(caller, method, message).unwrap();
         let answer = site.strings.delete_connection_string(request).await;
