@@ -1,3 +1,5 @@
+//! What calls that edit have in common, tried out.
+
 use jackdaw_proto::control::ConnectionString;
 
 use super::*;
