@@ -9,7 +9,7 @@ mod tests;
 use bytes::Bytes;
 use thiserror::Error;
 
-use crate::{ChangeVector, DatabaseId, Etag, IncarnationId, Timestamp};
+use crate::{ChangeVector, DatabaseId, Etag, IncarnationId, Lineage, RunId, Timestamp};
 
 /// Protocol versions this build speaks, lowest and highest.
 pub const PROTOCOL: (u32, u32) = (1, 1);
@@ -32,6 +32,8 @@ pub enum ToReceiver {
     BatchEnd(BatchEnd),
     /// Progress between batches.
     Heartbeat(SenderHeartbeat),
+    /// What the source holds within a range, in a full reconcile.
+    Present(Present),
     /// Answers a rewind: what comes now was packed after it.
     Rewound {
         /// Number of the next batch.
@@ -75,8 +77,8 @@ pub struct Offer {
     pub source_name: String,
     /// Its stable id.
     pub source: DatabaseId,
-    /// Its incarnation.
-    pub incarnation: IncarnationId,
+    /// Its incarnations and runs.
+    pub lineage: Lineage,
     /// Etag of its newest durable change.
     pub last_etag: Etag,
     /// What it has forgotten of deletions.
@@ -104,6 +106,10 @@ pub struct Accept {
     pub incarnation: IncarnationId,
     /// Where to go on from.
     pub cursor: Etag,
+    /// Where that was, before the source was restored or copied.
+    pub went_back_from: Option<Etag>,
+    /// Behind which document id, lower case, the source has to say what it holds.
+    pub reconcile_after: Option<Bytes>,
     /// What the destination holds.
     pub vector: ChangeVector,
     /// How much may be in flight.
@@ -130,6 +136,8 @@ pub struct BatchEnd {
     pub number: u64,
     /// Etag up to which the source was scanned.
     pub last: Etag,
+    /// The run in which that etag was issued.
+    pub run: RunId,
     /// Items in it.
     pub items: u64,
     /// xxh3-64 over its encoded items.
@@ -145,13 +153,30 @@ pub struct SenderHeartbeat {
     pub after: Etag,
     /// Etag up to which the source was scanned.
     pub last: Etag,
+    /// The run in which that etag was issued.
+    pub run: RunId,
     /// The source's vector, at a whole point.
     pub frontier: Option<ChangeVector>,
     /// The sender's clock.
     pub sent_at: Timestamp,
 }
 
-/// A durable batch.
+/// What a source holds within a range of document ids, all of them in lower case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Present {
+    /// Counts with the batches.
+    pub number: u64,
+    /// Everything the source held when it looked.
+    pub vector: ChangeVector,
+    /// The range begins behind this id.
+    pub after: Bytes,
+    /// It ends with this one; `None`: with the last one there is.
+    pub through: Option<Bytes>,
+    /// The ids in it that the source has, ascending.
+    pub keys: Vec<Bytes>,
+}
+
+/// A durable batch, or range of a full reconcile.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ack {
     /// Its number; all before it are durable too.
@@ -162,8 +187,19 @@ pub struct Ack {
     pub vector: ChangeVector,
     /// What became of its items.
     pub outcomes: Outcomes,
+    /// For a range of a full reconcile: what became of it.
+    pub reconciled: Option<Reconciled>,
     /// How long the receiver took.
     pub durations: Durations,
+}
+
+/// The destination's documents that the source does not have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reconciled {
+    /// Removed.
+    pub removed: u64,
+    /// Kept: there is something of them that the source has not seen.
+    pub kept: u64,
 }
 
 /// Items by outcome.
@@ -228,6 +264,8 @@ pub enum FrameKind {
     Heartbeat,
     /// `Rewound`.
     Rewound,
+    /// `Present`.
+    Present,
 }
 
 impl ToReceiver {
@@ -240,17 +278,18 @@ impl ToReceiver {
             Self::BatchEnd(_) => FrameKind::BatchEnd,
             Self::Heartbeat(_) => FrameKind::Heartbeat,
             Self::Rewound { .. } => FrameKind::Rewound,
+            Self::Present(_) => FrameKind::Present,
         }
     }
 }
 
 /// Where a session stands in the order of the sender's frames.
 ///
-/// | state | `Offer` | `BatchBegin` | `Items` | `BatchEnd` | `Heartbeat` | `Rewound` |
-/// |---|---|---|---|---|---|---|
-/// | `Start` | `Idle` | – | – | – | – | – |
-/// | `Idle` | – | `Batch` | – | – | `Idle` | `Idle` |
-/// | `Batch` | – | – | `Batch` | `Idle` | – | `Idle` |
+/// | state | `Offer` | `BatchBegin` | `Items` | `BatchEnd` | `Heartbeat` | `Rewound` | `Present` |
+/// |---|---|---|---|---|---|---|---|
+/// | `Start` | `Idle` | – | – | – | – | – | – |
+/// | `Idle` | – | `Batch` | – | – | `Idle` | `Idle` | `Idle` |
+/// | `Batch` | – | – | `Batch` | `Idle` | – | `Idle` | – |
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Grammar {
     /// Nothing came yet.
@@ -282,7 +321,9 @@ impl Grammar {
         match (self, frame) {
             (Self::Start, FrameKind::Offer) => Ok(Self::Idle),
             (Self::Idle, FrameKind::BatchBegin) => Ok(Self::Batch),
-            (Self::Idle, FrameKind::Heartbeat | FrameKind::Rewound) => Ok(Self::Idle),
+            (Self::Idle, FrameKind::Heartbeat | FrameKind::Rewound | FrameKind::Present) => {
+                Ok(Self::Idle)
+            }
             (Self::Batch, FrameKind::Items) => Ok(Self::Batch),
             // A rewound sender leaves the batch it was in the middle of.
             (Self::Batch, FrameKind::BatchEnd | FrameKind::Rewound) => Ok(Self::Idle),

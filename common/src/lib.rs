@@ -13,6 +13,7 @@ pub mod frame;
 pub mod id;
 pub mod item;
 pub mod limits;
+pub mod lineage;
 pub mod retry;
 
 pub use change_vector::{ChangeVector, Entry, Order};
@@ -20,3 +21,4 @@ pub use clock::Timestamp;
 pub use etag::Etag;
 pub use id::{Collection, DatabaseId, DatabaseName, DocumentId, IncarnationId, NodeTag, TaskId};
 pub use item::{Content, ContentHash, Item, TransactionMark, Version};
+pub use lineage::{Lineage, RunId};

@@ -15,6 +15,36 @@ pub const DATABASE_NAME_CHARS_MAX: usize = 128;
 /// have a handful. A session whose vectors would exceed it is refused.
 pub const CHANGE_VECTOR_ENTRIES_MAX: usize = 256;
 
+/// Entries of a change vector from which on whoever runs the databases is warned: three quarters.
+pub const CHANGE_VECTOR_ENTRIES_WARN: usize = CHANGE_VECTOR_ENTRIES_MAX / 4 * 3;
+
+/// Incarnations of a database that are remembered: each has an entry in change vectors.
+pub const INCARNATIONS_MAX: usize = CHANGE_VECTOR_ENTRIES_MAX;
+
+/// Runs of a database that are remembered: a destination that was away for more than so many
+/// openings cannot tell any more whether the source is the one it knew.
+pub const RUNS_MAX: usize = 1_024;
+
+/// Longest time that one run goes on, milliseconds: within it a machine that was set back, memory
+/// and all, is not told from what it was. Six hours: the log reaches back for most of a year.
+pub const RUN_MILLIS_MAX: u64 = 6 * 60 * 60 * 1_000;
+
+/// Keys that one frame of a full reconcile names; bounded by a frame's bytes too.
+pub const PRESENT_KEYS_MAX: usize = 16_384;
+
+/// Documents of its own that a destination looks at in one step of a full reconcile: it must not
+/// hold the writer up.
+pub const RECONCILE_ROWS_MAX: usize = 4_096;
+
+/// Bytes from which on a frame of a backup is closed: a message's worth.
+pub const BACKUP_FRAME_BYTES: usize = 256 * 1024;
+
+/// Bytes of a backup that a restore commits together: an fsync costs little beside them.
+pub const RESTORE_COMMIT_BYTES: usize = 8 * 1024 * 1024;
+
+/// Rows that one step of a declared restore rewrites.
+pub const REISSUE_ROWS_MAX: usize = 4_096;
+
 /// Bytes of a document body as stored.
 pub const DOCUMENT_BYTES_MAX: usize = 16 * 1024 * 1024;
 

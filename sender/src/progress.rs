@@ -28,6 +28,8 @@ pub enum Phase {
     Stopped,
     /// Dialing and shaking hands.
     Connecting,
+    /// Saying what it holds, since it has forgotten deletions that the destination has not received.
+    Reconciling,
     /// Sending what the destination does not have yet.
     CatchingUp,
     /// The destination has everything.
@@ -56,6 +58,17 @@ pub struct LastError {
     pub next_try: Option<Timestamp>,
 }
 
+/// What somebody should know though nothing has failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Warning {
+    /// Reason of the published catalogue.
+    pub reason: String,
+    /// For people.
+    pub message: String,
+    /// When it was noticed.
+    pub time: Timestamp,
+}
+
 /// Items and bytes, counted over the life of this process.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
@@ -75,6 +88,10 @@ pub struct Counts {
     pub merged: u64,
     /// Items kept as versions of a conflict.
     pub conflicted: u64,
+    /// Documents the destination removed in full reconciles.
+    pub reconciled_removed: u64,
+    /// Documents the source does not have and the destination kept in full reconciles.
+    pub reconciled_kept: u64,
 }
 
 /// How a task is doing.
@@ -96,6 +113,8 @@ pub struct Status {
     pub counts: Counts,
     /// The last error, until it works again.
     pub error: Option<LastError>,
+    /// What somebody should know though it works.
+    pub warning: Option<Warning>,
 }
 
 /// The statuses of all tasks of this process.

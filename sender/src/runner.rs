@@ -11,6 +11,7 @@ use jackdaw_common::{
     retry::backoff_millis,
 };
 use jackdaw_node::{channel::ReceiverUrl, shutdown::Shutdown};
+use jackdaw_proto::wire::Reason;
 use jackdaw_store::Store;
 use tracing::Instrument as _;
 
@@ -19,7 +20,7 @@ use crate::{
     outgoing::{Connected, Dial, Retry, Session, SessionError},
     ownership::Ownership,
     position::Position,
-    progress::{Board, LastError, Phase, TaskKey},
+    progress::{Board, LastError, Phase, TaskKey, Warning},
 };
 
 /// What a runner is to do.
@@ -179,6 +180,9 @@ impl Runner {
             status.last_acknowledged = cursor;
             status.last_sent = cursor;
             status.destination_vector = connected.accept.vector.clone();
+            if let Some(from) = connected.accept.went_back_from {
+                status.warning = Some(restored(cursor, from, self.clock.now()));
+            }
         });
         let session = Session::new(
             self.store.clone(),
@@ -240,7 +244,7 @@ impl Runner {
             protocol: PROTOCOL,
             source_name: self.source_name.clone(),
             source: header.database,
-            incarnation: header.incarnation,
+            lineage: header.lineage().clone(),
             last_etag: header.last_etag,
             tombstone_floor: header.tombstone_floor,
             vector: header.vector.clone(),
@@ -252,6 +256,16 @@ impl Runner {
         let connected = self.dial.dial(&url, offer).await?;
         Ok((url, connected))
     }
+}
+
+/// The destination has more of the source than the source has, as was declared.
+fn restored(common: Etag, received: Etag, time: Timestamp) -> Warning {
+    let message = format!(
+        "the source was restored or copied: up to etag {common} both have the same, the \
+         destination keeps what it has up to etag {received}"
+    );
+    tracing::warn!(reason = Reason::SourceRestored.as_str(), "{message}");
+    Warning { reason: Reason::SourceRestored.as_str().to_owned(), message, time }
 }
 
 /// How a session ended.

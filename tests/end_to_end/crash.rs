@@ -6,7 +6,7 @@ use anyhow::Result;
 use jackdaw_proto::control::external_replication::{ConnectionState, PhaseKind};
 use jackdaw_tests::wait::until;
 
-use crate::setup::{Pair, SOON, copy_folder, documents};
+use crate::setup::{Pair, SOON, bring_back, copy_folder, documents};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_in_the_first_sync_it_goes_on() -> Result<()> {
@@ -101,8 +101,7 @@ async fn a_source_that_went_back_is_refused() -> Result<()> {
     pair.caught_up(&task).await?;
     // Somebody copies an older folder back.
     assert_eq!(pair.sender.terminate()?, Some(0));
-    std::fs::remove_dir_all(&data)?;
-    std::fs::rename(&older, &data)?;
+    bring_back(&older, &data)?;
     pair.sender.restart()?;
     pair.reconnect().await?;
     let blocked = pair.phase(&task, PhaseKind::Blocked).await?;

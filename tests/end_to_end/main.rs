@@ -9,4 +9,5 @@ mod crash;
 mod keeping;
 mod kills;
 mod quickstart;
+mod restores;
 mod setup;

@@ -48,6 +48,16 @@ impl Pair {
         Ok(())
     }
 
+    /// Dials the receiver again, which was restarted.
+    pub(crate) async fn destination_again(&self) -> Result<Client> {
+        Client::connect(&self.receiver.url(), &self.site.administrator()?).await
+    }
+
+    /// Dials the sender again, which was restarted.
+    pub(crate) async fn source_again(&self) -> Result<Client> {
+        Client::connect(&self.sender.url(), &self.site.administrator()?).await
+    }
+
     /// Starts to replicate "shop" to "copy"; answers the task's name.
     pub(crate) async fn replicate(&self) -> Result<String> {
         Ok(self.source.replicate("shop", "copy", &[self.receiver.url()]).await?.name)
@@ -101,6 +111,32 @@ pub(crate) fn copy_folder(from: &Path, to: &Path) -> Result<()> {
             copy_folder(&entry.path(), &target)?;
         } else {
             std::fs::copy(entry.path(), target)?;
+        }
+    }
+    Ok(())
+}
+
+/// Makes the files of a folder what they were in a copy of it, as bringing back a snapshot of the
+/// disk does: the lock files, which nobody writes, stay the files they are.
+pub(crate) fn bring_back(copy: &Path, to: &Path) -> Result<()> {
+    for entry in std::fs::read_dir(to)? {
+        let entry = entry?;
+        let (here, there) = (entry.path(), copy.join(entry.file_name()));
+        if entry.file_type()?.is_dir() && there.is_dir() {
+            bring_back(&there, &here)?;
+        } else if entry.file_type()?.is_dir() {
+            std::fs::remove_dir_all(here)?;
+        } else if !(there.is_file() && entry.file_name() == "lock") {
+            std::fs::remove_file(here)?;
+        }
+    }
+    for entry in std::fs::read_dir(copy)? {
+        let entry = entry?;
+        let here = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() && !here.exists() {
+            copy_folder(&entry.path(), &here)?;
+        } else if !here.exists() {
+            std::fs::copy(entry.path(), here)?;
         }
     }
     Ok(())

@@ -7,7 +7,7 @@ use std::{
 };
 
 use jackdaw_common::{
-    DatabaseId, Etag, IncarnationId, Timestamp, batch::BatchLimits, clock::Clock,
+    DatabaseId, Etag, IncarnationId, RunId, Timestamp, batch::BatchLimits, clock::Clock,
 };
 use jackdaw_node::shutdown::{Shutdown, Trigger};
 use jackdaw_receiver::incoming::LiveSessions;
@@ -103,6 +103,7 @@ pub(crate) struct Node {
     settings: Settings,
     network: Network,
     random: Random,
+    openings: u64,
     process: Option<Process>,
 }
 
@@ -116,9 +117,12 @@ pub(crate) fn database(index: usize) -> DatabaseId {
     DatabaseId::from_bytes([number(index); 16])
 }
 
-fn identity(index: usize) -> Identity {
+/// The ids that the database of a node is opened with, the so-many-th time.
+fn identity(index: usize, opening: u64) -> Identity {
     let incarnation = IncarnationId::from_bytes([0x80 | number(index); 16]);
-    Identity { database: database(index), incarnation }
+    let mut run = [number(index); 16];
+    run[..8].copy_from_slice(&opening.to_be_bytes());
+    Identity { database: database(index), incarnation, run: RunId::from_bytes(run) }
 }
 
 impl Node {
@@ -132,7 +136,7 @@ impl Node {
     ) -> Self {
         let clock = Arc::new(SimulatedClock::new());
         let random = random.named(&format!("node {index}"));
-        Self { index, disk, clock, settings, network, random, process: None }
+        Self { index, disk, clock, settings, network, random, openings: 0, process: None }
     }
 
     /// Its database, while it runs.
@@ -147,7 +151,9 @@ impl Node {
         }
         let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
         let engine = self.disk.open();
-        let opened = Store::open_driven(engine, clock, identity(self.index), self.settings.sync);
+        self.openings += 1;
+        let identity = identity(self.index, self.openings);
+        let opened = Store::open_driven(engine, clock, identity, self.settings.sync);
         // A disk that fails is tried again, as by whoever runs a service.
         let Ok((store, drive)) = opened else { return };
         let (drain, drained) = Trigger::new();

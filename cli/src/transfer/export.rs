@@ -110,7 +110,8 @@ impl Target {
         }
     }
 
-    pub(super) fn write(&mut self, lines: &[u8]) -> Result<(), Failure> {
+    /// Appends to it.
+    pub(crate) fn write(&mut self, lines: &[u8]) -> Result<(), Failure> {
         match self {
             Self::Output(out) => match out.write_all(lines) {
                 Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::order::{Order, Walk};
 use super::{Builder, ChangeVector, Entry, Repr};
+use crate::etag::Etag;
 use crate::id::IncarnationId;
 
 impl ChangeVector {
@@ -68,6 +69,19 @@ impl ChangeVector {
         let mut builder = Builder::new();
         self.entries().iter().filter(|entry| !goes(entry)).for_each(|entry| builder.push(*entry));
         builder.finish()
+    }
+
+    /// This vector, as if what `from` issued behind `after` had been issued by `to`: for a store
+    /// that went back, and wrote before anybody said so.
+    #[must_use]
+    pub fn reissued(&self, from: IncarnationId, after: Etag, to: IncarnationId) -> Self {
+        let etag = self.etag_of(from);
+        if etag <= after {
+            return self.clone();
+        }
+        let rest = self.entries().iter().filter(|entry| entry.incarnation != from).copied();
+        let before = Entry { incarnation: from, etag: after };
+        Self::from_entries(rest.chain([before, Entry { incarnation: to, etag }]))
     }
 
     /// Replaces an entry by one of the same id.

@@ -6,7 +6,38 @@
 #[cfg(test)]
 mod tests;
 
-use crate::{ChangeVector, ContentHash, Order};
+use crate::{ChangeVector, ContentHash, IncarnationId, Order};
+
+/// What a decision needs to know of the database that a version comes to.
+#[derive(Clone, Copy, Debug)]
+pub struct Holder<'d> {
+    /// The database vector.
+    pub vector: &'d ChangeVector,
+    /// Incarnations that are retired: somebody has said that nothing new will ever come from them
+    /// (semantics 1.10).
+    pub retired: &'d [IncarnationId],
+}
+
+impl Holder<'_> {
+    /// Whether the database has seen all that `vector` has. Everything of a retired incarnation
+    /// counts as seen: what has not come will not come.
+    pub fn has_seen(&self, vector: &ChangeVector) -> bool {
+        self.vector.covers(vector) || self.vector.covers(&vector.without(self.retired))
+    }
+
+    /// How an incoming vector stands to a present one. Retired incarnations settle nothing, but
+    /// where without them nothing would be left to settle, both sides stay (semantics 1.5.1).
+    fn compare(&self, incoming: &ChangeVector, present: &ChangeVector) -> Order {
+        let order = incoming.compare(present);
+        if order != Order::Conflict || self.retired.is_empty() {
+            return order;
+        }
+        match incoming.without(self.retired).compare(&present.without(self.retired)) {
+            Order::Update => Order::Update,
+            Order::AlreadyMerged | Order::Conflict => Order::Conflict,
+        }
+    }
+}
 
 /// What a decision needs to know of a version: everything but its body.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,19 +88,19 @@ pub enum Known {
 /// Decides about a version that arrives by replication (semantics 1.4, 5.4, 6.5.3).
 ///
 /// `present` is what the database has of the document: nothing, one live version or tombstone, or
-/// the versions of a conflict. `database` is the database vector.
-pub fn decide<V: AsRef<Seen>>(incoming: &Seen, present: &[V], database: &ChangeVector) -> Decision {
+/// the versions of a conflict.
+pub fn decide<V: AsRef<Seen>>(incoming: &Seen, present: &[V], holder: Holder<'_>) -> Decision {
     match present {
-        [] if database.covers(&incoming.vector) => Decision::Ignore(Known::Forgotten),
+        [] if holder.has_seen(&incoming.vector) => Decision::Ignore(Known::Forgotten),
         [] => Decision::Replace,
-        [one] => against(incoming, one.as_ref()),
-        many => among(incoming, many),
+        [one] => against(incoming, one.as_ref(), holder),
+        many => among(incoming, many, holder),
     }
 }
 
 /// Decides against the only version there is.
-fn against(incoming: &Seen, present: &Seen) -> Decision {
-    match incoming.vector.compare(&present.vector) {
+fn against(incoming: &Seen, present: &Seen, holder: Holder<'_>) -> Decision {
+    match holder.compare(&incoming.vector, &present.vector) {
         Order::Update => Decision::Replace,
         Order::AlreadyMerged => Decision::Ignore(known(incoming, present)),
         Order::Conflict if incoming.tombstone && present.tombstone => {
@@ -80,10 +111,10 @@ fn against(incoming: &Seen, present: &Seen) -> Decision {
 }
 
 /// Decides against the versions of a stored conflict.
-fn among<V: AsRef<Seen>>(incoming: &Seen, present: &[V]) -> Decision {
+fn among<V: AsRef<Seen>>(incoming: &Seen, present: &[V], holder: Holder<'_>) -> Decision {
     let mut superseded = Vec::new();
     for (index, version) in present.iter().map(AsRef::as_ref).enumerate() {
-        match incoming.vector.compare(&version.vector) {
+        match holder.compare(&incoming.vector, &version.vector) {
             Order::AlreadyMerged => return Decision::Ignore(known(incoming, version)),
             Order::Update => superseded.push(index),
             Order::Conflict => {}

@@ -21,17 +21,22 @@ fn seen(entries: &[(u8, u64)], tombstone: bool, hash: u8) -> Seen {
     Seen { vector: vector(entries), tombstone, hash: ContentHash::from_be_bytes([hash; 16]) }
 }
 
+/// A database with nothing retired.
+fn holder(vector: &ChangeVector) -> Holder<'_> {
+    Holder { vector, retired: &[] }
+}
+
 #[test]
 fn nothing_present_is_an_update() {
-    let decision = decide::<Seen>(&seen(&[(1, 5)], false, 1), &[], &ChangeVector::empty());
+    let decision = decide::<Seen>(&seen(&[(1, 5)], false, 1), &[], holder(&ChangeVector::empty()));
     assert_eq!(decision, Decision::Replace);
 }
 
 #[test]
 fn nothing_present_but_held_before_stays_deleted() {
-    let decision = decide::<Seen>(&seen(&[(1, 5)], false, 1), &[], &vector(&[(1, 7)]));
+    let decision = decide::<Seen>(&seen(&[(1, 5)], false, 1), &[], holder(&vector(&[(1, 7)])));
     assert_eq!(decision, Decision::Ignore(Known::Forgotten));
-    let newer = decide::<Seen>(&seen(&[(1, 8)], false, 1), &[], &vector(&[(1, 7)]));
+    let newer = decide::<Seen>(&seen(&[(1, 8)], false, 1), &[], holder(&vector(&[(1, 7)])));
     assert_eq!(newer, Decision::Replace);
 }
 
@@ -48,14 +53,14 @@ fn one_present_is_compared() {
         (seen(&[(1, 8)], true, 2), Decision::Conflict { superseded: vec![] }),
     ];
     for (incoming, expected) in cases {
-        assert_eq!(decide(&incoming, &present, &none), expected, "{incoming:?}");
+        assert_eq!(decide(&incoming, &present, holder(&none)), expected, "{incoming:?}");
     }
 }
 
 #[test]
 fn two_concurrent_deletions_merge() {
     let present = [seen(&[(1, 5)], true, 1)];
-    let decision = decide(&seen(&[(2, 7)], true, 1), &present, &ChangeVector::empty());
+    let decision = decide(&seen(&[(2, 7)], true, 1), &present, holder(&ChangeVector::empty()));
     assert_eq!(decision, Decision::Merge(vector(&[(1, 5), (2, 7)])));
 }
 
@@ -63,9 +68,9 @@ fn two_concurrent_deletions_merge() {
 fn deletions_that_are_all_there_is_merge() {
     let present = [seen(&[(1, 5)], false, 1), seen(&[(2, 7)], true, 2)];
     let none = ChangeVector::empty();
-    let decision = decide(&seen(&[(1, 6)], true, 3), &present, &none);
+    let decision = decide(&seen(&[(1, 6)], true, 3), &present, holder(&none));
     assert_eq!(decision, Decision::Merge(vector(&[(1, 6), (2, 7)])));
-    let beside_a_live_one = decide(&seen(&[(3, 1)], true, 3), &present, &none);
+    let beside_a_live_one = decide(&seen(&[(3, 1)], true, 3), &present, holder(&none));
     assert_eq!(beside_a_live_one, Decision::Conflict { superseded: vec![] });
 }
 
@@ -73,19 +78,19 @@ fn deletions_that_are_all_there_is_merge() {
 fn a_version_among_conflicts_replaces_what_it_dominates() {
     let present = [seen(&[(1, 5)], false, 1), seen(&[(2, 7)], false, 2)];
     let none = ChangeVector::empty();
-    let decision = decide(&seen(&[(1, 6)], false, 3), &present, &none);
+    let decision = decide(&seen(&[(1, 6)], false, 3), &present, holder(&none));
     assert_eq!(decision, Decision::Conflict { superseded: vec![0] });
-    let decision = decide(&seen(&[(1, 6), (2, 7)], false, 3), &present, &none);
+    let decision = decide(&seen(&[(1, 6), (2, 7)], false, 3), &present, holder(&none));
     assert_eq!(decision, Decision::Replace);
-    let decision = decide(&seen(&[(2, 6)], false, 3), &present, &none);
+    let decision = decide(&seen(&[(2, 6)], false, 3), &present, holder(&none));
     assert_eq!(decision, Decision::Ignore(Known::Covered));
-    let decision = decide(&seen(&[(3, 1)], false, 3), &present, &none);
+    let decision = decide(&seen(&[(3, 1)], false, 3), &present, holder(&none));
     assert_eq!(decision, Decision::Conflict { superseded: vec![] });
 }
 
 /// Carries out a decision on a set of versions.
 fn step(present: &mut Vec<Seen>, incoming: &Seen) {
-    match decide(incoming, present, &ChangeVector::empty()) {
+    match decide(incoming, present, holder(&ChangeVector::empty())) {
         Decision::Ignore(_) => {}
         Decision::Replace => *present = vec![incoming.clone()],
         Decision::Merge(vector) => *present = vec![Seen { vector, ..incoming.clone() }],
@@ -145,4 +150,37 @@ proptest! {
         prop_assert!(all.iter().all(|version| base.covers(&version.vector)));
         prop_assert!(base.covers(&vector(&[(7, 7)])));
     }
+}
+
+/// Semantics 1.5.2, all of its cases: incarnation 3 is retired.
+#[test]
+fn retired_incarnations_settle_nothing() {
+    let retired = [id(3)];
+    let empty = ChangeVector::empty();
+    let holder = Holder { vector: &empty, retired: &retired };
+    let conflict = Decision::Conflict { superseded: vec![] };
+    type Entries<'e> = &'e [(u8, u64)];
+    let cases: [(Entries<'_>, Entries<'_>, Decision); 4] = [
+        (&[(1, 10), (2, 10), (3, 10)], &[(1, 11), (2, 10)], Decision::Replace),
+        (&[(1, 11), (2, 10)], &[(1, 10), (2, 10), (3, 10)], conflict.clone()),
+        (&[(1, 11), (2, 10)], &[(1, 10), (2, 11), (3, 10)], conflict),
+        (&[(1, 11), (2, 10)], &[(1, 11), (2, 12), (3, 10)], Decision::Replace),
+    ];
+    for (local, remote, expected) in cases {
+        let decision = decide(&seen(remote, false, 2), &[seen(local, false, 1)], holder);
+        assert_eq!(decision, expected, "{local:?} {remote:?}");
+    }
+}
+
+#[test]
+fn what_only_a_retired_incarnation_has_written_is_known() {
+    let retired = [id(3)];
+    let vector = vector(&[(1, 5)]);
+    let holder = Holder { vector: &vector, retired: &retired };
+    for entries in [&[(3, 9)][..], &[(1, 5), (3, 9)]] {
+        let decision = decide::<Seen>(&seen(entries, false, 1), &[], holder);
+        assert_eq!(decision, Decision::Ignore(Known::Forgotten), "{entries:?}");
+    }
+    let newer = decide::<Seen>(&seen(&[(1, 6), (3, 9)], false, 1), &[], holder);
+    assert_eq!(newer, Decision::Replace);
 }

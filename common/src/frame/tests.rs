@@ -2,13 +2,14 @@
 
 use super::*;
 
-const FRAMES: [(FrameKind, &str); 6] = [
+const FRAMES: [(FrameKind, &str); 7] = [
     (FrameKind::Offer, "Offer"),
     (FrameKind::BatchBegin, "BatchBegin"),
     (FrameKind::Items, "Items"),
     (FrameKind::BatchEnd, "BatchEnd"),
     (FrameKind::Heartbeat, "Heartbeat"),
     (FrameKind::Rewound, "Rewound"),
+    (FrameKind::Present, "Present"),
 ];
 const STATES: [(Grammar, &str); 3] =
     [(Grammar::Start, "Start"), (Grammar::Idle, "Idle"), (Grammar::Batch, "Batch")];

@@ -2,7 +2,8 @@
 //!
 //! | id | table | key | value |
 //! |---|---|---|---|
-//! | 1 | `header` | empty marker byte | [`Header`](crate::tables::header::Header) |
+//! | 1 | `header` | `h` | [`Header`](crate::tables::header::Header) |
+//! | 1 | `header` | `o` | [`Origin`](crate::tables::origin::Origin) |
 //! | 2 | `changes` | etag, 8 bytes big endian | [`ChangeRow`](crate::tables::changes::ChangeRow) |
 //! | 3 | `documents` | document id, lower case | [`Head`](crate::tables::heads::Head), live |
 //! | 4 | `tombstones` | document id, lower case | `Head`, deleted |
@@ -45,8 +46,10 @@ pub const HISTORY: Table = Table { id: 8, name: "history", profile: Profile::Sma
 pub const TABLES: [Table; 8] =
     [HEADER, CHANGES, DOCUMENTS, TOMBSTONES, CONFLICTS, CURSORS, RECORDS, HISTORY];
 
-/// Key of the only row of `header`.
+/// Key of the row of `header` that is written with every commit.
 pub(crate) const HEADER_KEY: &[u8] = b"h";
+/// Key of the row of `header` that is seldom written.
+pub(crate) const ORIGIN_KEY: &[u8] = b"o";
 
 /// Key in `changes`.
 pub(crate) fn change(etag: Etag) -> Bytes {

@@ -3,8 +3,10 @@
 //! Owns the key space, the rows, the single writer and the engines below them; the only crate that
 //! names an engine. Knows nothing of the network. `node`, `sender` and `receiver` use [`Store`].
 
+mod backup;
 mod codec;
 mod commit;
+pub mod declare;
 pub mod engine;
 mod error;
 pub mod keys;
@@ -16,12 +18,13 @@ pub mod suite;
 pub mod tables;
 mod write;
 
+pub use backup::{BackupError, BackupReader};
 pub use error::StoreError;
 pub use keys::RecordKind;
 pub use read::{Lookup, Published, Snapshot};
 pub use store::{Identity, OpenError, Store};
 pub use write::{
     Applied, ApplyError, Begin, BeginError, Command, Expected, FollowError, Forget, ForgetError,
-    Forgotten, Incoming, IncomingItem, NewId, Record, RecordError, Session, Stands, TransactError,
-    Written,
+    Forgotten, Incoming, IncomingItem, NewId, Present, Reconciled, Record, RecordError,
+    RetireError, Session, Stands, TransactError, Written,
 };

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use jackdaw_common::{ChangeVector, DatabaseId, DocumentId, Etag, Version};
 
 use crate::{
+    codec::RowError,
     engine::{self, Direction, ScanRange, Table},
     error::StoreError,
     keys::{self, RecordKind},
@@ -59,10 +60,8 @@ impl Snapshot {
     /// A row that does not read back, or the engine's.
     pub fn inspect(engine: &dyn engine::Engine) -> Result<Option<Self>, StoreError> {
         let engine = engine.snapshot()?;
-        let Some(row) = engine.get(keys::HEADER, keys::HEADER_KEY)? else { return Ok(None) };
-        let header =
-            Header::decode(row).map_err(|error| corrupt(keys::HEADER, keys::HEADER_KEY, error))?;
-        Ok(Some(Self::new(engine, header, 0)))
+        let header = header(&*engine)?;
+        Ok(header.map(|header| Self::new(engine, header, 0)))
     }
 
     pub(crate) fn engine(&self) -> Arc<dyn engine::Snapshot> {
@@ -164,6 +163,37 @@ impl Snapshot {
         })
     }
 
+    /// The lower-cased ids behind `after` of all documents there are: live, deleted and in conflict;
+    /// ascending.
+    pub fn ids_after(
+        &self,
+        after: &[u8],
+    ) -> impl Iterator<Item = Result<Bytes, StoreError>> + Send + '_ {
+        let range = || match after {
+            [] => ScanRange::all(),
+            after => ScanRange::after(Bytes::copy_from_slice(after)),
+        };
+        let tables = [keys::DOCUMENTS, keys::TOMBSTONES, keys::CONFLICTS];
+        let mut scans =
+            tables.map(|table| self.engine.scan(table, range(), Direction::Forward).peekable());
+        std::iter::from_fn(move || {
+            let mut least: Option<(usize, Option<Bytes>)> = None;
+            for (at, scan) in scans.iter_mut().enumerate() {
+                // What cannot be read comes first: it must not be passed over.
+                let key = match scan.peek() {
+                    Some(Ok((key, _))) => Some(key.clone()),
+                    Some(Err(_)) => None,
+                    None => continue,
+                };
+                if least.as_ref().is_none_or(|(_, other)| key < *other) {
+                    least = Some((at, key));
+                }
+            }
+            let next = scans.get_mut(least?.0)?.next()?;
+            Some(next.map(|(key, _)| key).map_err(StoreError::from))
+        })
+    }
+
     fn heads(&self, table: Table, prefix: &str, after: Option<&str>) -> engine::Scan<'_> {
         let mut range = ScanRange::prefix(prefix.as_bytes());
         if let Some(after) = after.filter(|after| *after >= prefix) {
@@ -205,6 +235,17 @@ impl Snapshot {
             .map(|row| row.map(|(key, value)| (key.slice(1..), value)).map_err(StoreError::from))
             .collect()
     }
+}
+
+/// What an engine says of the database in it; `None` when there is none.
+pub(crate) fn header(engine: &dyn engine::Snapshot) -> Result<Option<Header>, StoreError> {
+    let Some(row) = engine.get(keys::HEADER, keys::HEADER_KEY)? else { return Ok(None) };
+    let Some(origin) = engine.get(keys::HEADER, keys::ORIGIN_KEY)? else {
+        let missing = RowError("missing, though the other one is there".to_owned());
+        return Err(corrupt(keys::HEADER, keys::ORIGIN_KEY, missing));
+    };
+    let header = Header::decode(row, origin);
+    header.map(Some).map_err(|error| corrupt(keys::HEADER, keys::HEADER_KEY, error))
 }
 
 impl From<ChangeRow> for Version {

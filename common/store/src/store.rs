@@ -11,7 +11,8 @@ use std::{
 
 use arc_swap::ArcSwap;
 use jackdaw_common::{
-    ChangeVector, DatabaseId, Etag, IncarnationId, NodeTag, clock::Clock, limits::WRITER_QUEUE_MAX,
+    ChangeVector, DatabaseId, Etag, IncarnationId, NodeTag, RunId, clock::Clock,
+    limits::WRITER_QUEUE_MAX,
 };
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -21,12 +22,12 @@ use crate::{
     engine::{Direction, Engine, ScanRange, WriteBatch},
     error::StoreError,
     keys,
-    read::{Published, Snapshot},
-    tables::header::Header,
+    read::{self, Published, Snapshot},
+    tables::{header::Header, origin::Origin},
     write::{
         Applied, ApplyError, Begin, BeginError, Collector, Command, FollowError, Forget,
-        ForgetError, Forgotten, Incoming, Intent, Record, RecordError, Reply, Session, Stands,
-        TransactError, Writer, Written, corrupt,
+        ForgetError, Forgotten, Incoming, Intent, Present, Reconciled, Record, RecordError, Reply,
+        RetireError, Session, Stands, TransactError, Writer, Written,
     },
 };
 
@@ -39,15 +40,29 @@ pub enum OpenError {
     /// The system gives no thread for the writer.
     #[error("start the writer: {0}")]
     Thread(#[from] std::io::Error),
+    /// The folder is not where it was: it was moved, or it is a copy. Nobody but a person can tell
+    /// which, and what a copy writes must not be taken for what the original wrote.
+    #[error("it was moved or copied: it was made at {was}, and lies at {is}")]
+    MovedOrCopied {
+        /// What it says of its place.
+        was: String,
+        /// Where it is.
+        is: String,
+    },
+    /// A declared restore was interrupted: it must be carried out to its end.
+    #[error("its restore was interrupted, and must be repeated")]
+    Unfinished,
 }
 
-/// The ids a database gets when it is created.
+/// The ids that a database is opened with: the first two are for one that is created.
 #[derive(Clone, Copy, Debug)]
 pub struct Identity {
     /// Its stable id.
     pub database: DatabaseId,
     /// Its first incarnation.
     pub incarnation: IncarnationId,
+    /// The run that begins with the first change after this opening. Never used before.
+    pub run: RunId,
 }
 
 /// One open database. Cheap to clone; closed when the last clone is dropped.
@@ -184,6 +199,25 @@ impl Store {
         Ok(async move { answer.await.unwrap_or_else(|_| Err(reason(&failed).into())) })
     }
 
+    /// A step of a full reconcile, durable at return; to be repeated while it answers that there is
+    /// more.
+    ///
+    /// # Errors
+    ///
+    /// [`ApplyError`]; nothing was written, unless the database failed for good.
+    pub async fn reconcile(&self, present: Present) -> Result<Reconciled, ApplyError> {
+        self.submit(|reply| Intent::Reconcile(present, reply)).await
+    }
+
+    /// Declares incarnations dead, all or none, durable at return.
+    ///
+    /// # Errors
+    ///
+    /// [`RetireError`]; nothing was written, unless the database failed for good.
+    pub async fn retire(&self, incarnations: Vec<IncarnationId>) -> Result<(), RetireError> {
+        self.submit(|reply| Intent::Retire(incarnations, reply)).await
+    }
+
     /// Writes records of the services, all or none, durable at return.
     ///
     /// # Errors
@@ -247,10 +281,11 @@ fn prepare(
     collector: Collector,
 ) -> Result<(Inner, Drive), OpenError> {
     let header = open_header(&*engine, &*clock, identity)?;
-    let identity = Identity { database: header.database, incarnation: header.incarnation };
+    let identity =
+        Identity { database: header.database, incarnation: header.incarnation, ..identity };
     let snapshot = engine.snapshot().map_err(StoreError::from)?;
     let snapshot = Snapshot::new(snapshot, header, 0);
-    let writer = Writer::new(engine, clock, snapshot.clone(), collector);
+    let writer = Writer::new(engine, clock, snapshot.clone(), collector, identity.run);
     let (sender, queue) = mpsc::channel(WRITER_QUEUE_MAX);
     let (news, published) = watch::channel(writer.published());
     let (failing, failed) = watch::channel(None);
@@ -284,23 +319,35 @@ fn open_header(
     engine: &dyn Engine,
     clock: &dyn Clock,
     identity: Identity,
-) -> Result<Header, StoreError> {
-    let snapshot = engine.snapshot()?;
-    if let Some(row) = snapshot.get(keys::HEADER, keys::HEADER_KEY)? {
-        return Header::decode(row).map_err(|e| corrupt(keys::HEADER, keys::HEADER_KEY, e));
+) -> Result<Header, OpenError> {
+    let snapshot = engine.snapshot().map_err(StoreError::from)?;
+    let place = engine.place().map_err(StoreError::from)?;
+    if let Some(header) = read::header(&*snapshot)? {
+        if !header.origin.reissuing.is_empty() {
+            return Err(OpenError::Unfinished);
+        }
+        return match (&header.origin.place, place) {
+            (Some(was), Some(is)) if *was != is => {
+                Err(OpenError::MovedOrCopied { was: was.clone(), is })
+            }
+            _ => Ok(header),
+        };
     }
     let mut changes = snapshot.scan(keys::CHANGES, ScanRange::all(), Direction::Forward);
-    if changes.next().transpose()?.is_some() {
+    if changes.next().transpose().map_err(StoreError::from)?.is_some() {
         // A new header would give out etags that have been given out.
         return Err(StoreError::Row {
             table: keys::HEADER.name,
             key: keys::HEADER_KEY.to_vec(),
             what: "missing, though there are changes".into(),
-        });
+        }
+        .into());
     }
-    let header = Header::new(identity.database, identity.incarnation, clock.now());
-    let mut batch = WriteBatch::with_capacity(1);
+    let origin = Origin::new(identity.incarnation, place);
+    let header = Header::new(identity.database, origin, clock.now());
+    let mut batch = WriteBatch::with_capacity(2);
     batch.put(keys::HEADER, keys::HEADER_KEY, header.encode());
-    engine.commit(batch)?;
+    batch.put(keys::HEADER, keys::ORIGIN_KEY, header.origin.encode());
+    engine.commit(batch).map_err(StoreError::from)?;
     Ok(header)
 }

@@ -2,22 +2,24 @@
 //!
 //! The way out cannot fail; the way in validates everything, and names the field that is wrong.
 
-use bytes::{Buf, Bytes, BytesMut};
+mod items;
+#[cfg(test)]
+mod tests;
+
+use bytes::Bytes;
 use jackdaw_common::{
-    ChangeVector, Content, DatabaseId, Etag, IncarnationId, Item, Timestamp, TransactionMark,
-    Version,
+    ChangeVector, DatabaseId, Etag, IncarnationId, Lineage, RunId, Timestamp,
     frame::{
-        Accept, Ack, BatchEnd, Durations, Offer, Outcomes, ReceiverHeartbeat, RewindReason,
-        SenderHeartbeat, ToReceiver, ToSender, Window,
+        Accept, Ack, BatchEnd, Durations, Offer, Outcomes, Present, ReceiverHeartbeat, Reconciled,
+        RewindReason, SenderHeartbeat, ToReceiver, ToSender, Window,
     },
+    limits::PRESENT_KEYS_MAX,
+    lineage::{Life, Run},
 };
-use prost::Message as _;
 use thiserror::Error;
 
 use crate::replication as wire;
-
-#[cfg(test)]
-mod tests;
+pub use items::{OutgoingItem, decode_items};
 
 /// What came is not a frame of this protocol version.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
@@ -86,6 +88,83 @@ fn bytes(vector: &ChangeVector) -> Bytes {
     vector.to_bytes().into()
 }
 
+fn run(name: &'static str, value: &[u8]) -> Result<RunId, FrameError> {
+    if value.is_empty() {
+        return Ok(RunId::NONE);
+    }
+    field(name, value.try_into().map(RunId::from_bytes).map_err(|_| "is not 16 bytes"))
+}
+
+fn run_bytes(run: RunId) -> Bytes {
+    if run == RunId::NONE { Bytes::new() } else { Bytes::copy_from_slice(run.as_bytes()) }
+}
+
+fn lineage(
+    incarnations: Vec<wire::Incarnation>,
+    runs: Vec<wire::Run>,
+) -> Result<Lineage, FrameError> {
+    let life = |life: wire::Incarnation| {
+        let incarnation = incarnation("offer.source.incarnations.id", &life.id)?;
+        Ok(Life { incarnation, after: etag("offer.source.incarnations.after", life.after)? })
+    };
+    let begun = |begun: wire::Run| {
+        let id = run("offer.source.runs.id", &begun.id)?;
+        Ok(Run { id, first: etag("offer.source.runs.first", begun.first)? })
+    };
+    let lives = incarnations.into_iter().map(life).collect::<Result<_, FrameError>>()?;
+    let runs = runs.into_iter().map(begun).collect::<Result<_, FrameError>>()?;
+    field("offer.source.incarnations", Lineage::from_logs(lives, runs))
+}
+
+impl From<&Life> for wire::Incarnation {
+    fn from(life: &Life) -> Self {
+        let id = Bytes::copy_from_slice(life.incarnation.as_bytes());
+        Self { id, after: life.after.get() }
+    }
+}
+
+impl From<&Run> for wire::Run {
+    fn from(run: &Run) -> Self {
+        Self { id: run_bytes(run.id), first: run.first.get() }
+    }
+}
+
+/// A lower-cased document id, which is text wherever it comes from.
+fn text(key: &Bytes) -> String {
+    String::from_utf8_lossy(key).into_owned()
+}
+
+impl From<Present> for wire::Present {
+    fn from(present: Present) -> Self {
+        Self {
+            number: present.number,
+            vector: bytes(&present.vector),
+            after: text(&present.after),
+            through: present.through.as_ref().map(text),
+            ids: present.keys.iter().map(text).collect(),
+        }
+    }
+}
+
+impl TryFrom<wire::Present> for Present {
+    type Error = FrameError;
+
+    fn try_from(present: wire::Present) -> Result<Self, FrameError> {
+        let (after, through) = (Bytes::from(present.after), present.through.map(Bytes::from));
+        let keys: Vec<_> = present.ids.into_iter().map(Bytes::from).collect();
+        let ordered = keys.is_sorted_by(|one, other| one < other)
+            && keys.first().is_none_or(|first| *first > after)
+            && through.as_ref().is_none_or(|through| {
+                *through > after && keys.last().is_none_or(|last| last <= through)
+            });
+        if !ordered || keys.len() > PRESENT_KEYS_MAX {
+            return field("present.ids", Err("is not an ascending list within its range"));
+        }
+        let vector = vector("present.vector", &present.vector)?;
+        Ok(Self { number: present.number, vector, after, through, keys })
+    }
+}
+
 impl From<ToReceiver> for wire::ReplicateRequest {
     fn from(frame: ToReceiver) -> Self {
         use wire::replicate_request::Frame;
@@ -101,13 +180,16 @@ impl From<ToReceiver> for wire::ReplicateRequest {
                 items: end.items,
                 checksum: end.checksum,
                 frontier: end.frontier.as_ref().map(bytes),
+                run: run_bytes(end.run),
             }),
             ToReceiver::Heartbeat(beat) => Frame::Heartbeat(wire::SenderHeartbeat {
                 after: beat.after.get(),
                 last_etag: beat.last.get(),
                 frontier: beat.frontier.as_ref().map(bytes),
                 sent_at: beat.sent_at.micros(),
+                run: run_bytes(beat.run),
             }),
+            ToReceiver::Present(present) => Frame::Present(present.into()),
             ToReceiver::Rewound { number } => Frame::Rewound(wire::Rewound { number }),
         };
         Self { frame: Some(frame) }
@@ -122,10 +204,11 @@ impl From<Offer> for wire::Offer {
             source: Some(wire::Source {
                 database: offer.source_name,
                 database_id: Bytes::copy_from_slice(offer.source.as_bytes()),
-                incarnation: Bytes::copy_from_slice(offer.incarnation.as_bytes()),
+                incarnations: offer.lineage.lives().iter().map(Into::into).collect(),
                 last_etag: offer.last_etag.get(),
                 tombstone_floor: offer.tombstone_floor.get(),
                 vector: bytes(&offer.vector),
+                runs: offer.lineage.runs().iter().map(Into::into).collect(),
             }),
             task: Some(wire::Task {
                 id: offer.task,
@@ -147,7 +230,7 @@ impl TryFrom<wire::Offer> for Offer {
             protocol: (offer.protocol_min, offer.protocol_max),
             source_name: source.database,
             source: database_id("offer.source.database_id", &source.database_id)?,
-            incarnation: incarnation("offer.source.incarnation", &source.incarnation)?,
+            lineage: lineage(source.incarnations, source.runs)?,
             last_etag: etag("offer.source.last_etag", source.last_etag)?,
             tombstone_floor: etag("offer.source.tombstone_floor", source.tombstone_floor)?,
             vector: vector("offer.source.vector", &source.vector)?,
@@ -177,14 +260,17 @@ impl TryFrom<wire::ReplicateRequest> for ToReceiver {
                 items: end.items,
                 checksum: end.checksum,
                 frontier: optional_vector("batch_end.frontier", end.frontier.as_ref())?,
+                run: run("batch_end.run", &end.run)?,
             }),
             Frame::Heartbeat(beat) => Self::Heartbeat(SenderHeartbeat {
                 after: etag("heartbeat.after", beat.after)?,
                 last: etag("heartbeat.last_etag", beat.last_etag)?,
                 frontier: optional_vector("heartbeat.frontier", beat.frontier.as_ref())?,
+                run: run("heartbeat.run", &beat.run)?,
                 sent_at: Timestamp::from_micros(beat.sent_at),
             }),
             Frame::Rewound(rewound) => Self::Rewound { number: rewound.number },
+            Frame::Present(present) => Self::Present(present.try_into()?),
         })
     }
 }
@@ -220,6 +306,8 @@ impl From<Accept> for wire::Accept {
             database_id: Bytes::copy_from_slice(accept.destination.as_bytes()),
             incarnation: Bytes::copy_from_slice(accept.incarnation.as_bytes()),
             cursor: accept.cursor.get(),
+            went_back_from: accept.went_back_from.map(Etag::get),
+            reconcile_after: accept.reconcile_after.map(|after| text(&after)),
             vector: bytes(&accept.vector),
             window: Some(wire::Window {
                 batches: accept.window.batches,
@@ -250,6 +338,9 @@ impl From<Ack> for wire::Ack {
                 waited: ack.durations.waited,
                 applied: ack.durations.applied,
             }),
+            reconciled: ack
+                .reconciled
+                .map(|Reconciled { removed, kept }| wire::Reconciled { removed, kept }),
         }
     }
 }
@@ -296,6 +387,11 @@ impl TryFrom<wire::Accept> for Accept {
             destination: database_id("accept.database_id", &accept.database_id)?,
             incarnation: incarnation("accept.incarnation", &accept.incarnation)?,
             cursor: etag("accept.cursor", accept.cursor)?,
+            went_back_from: accept
+                .went_back_from
+                .map(|from| etag("accept.went_back_from", from))
+                .transpose()?,
+            reconcile_after: accept.reconcile_after.map(Bytes::from),
             vector: vector("accept.vector", &accept.vector)?,
             window: Window { batches: window.batches, bytes: window.bytes },
             item_bytes_max: limits.item_bytes_max,
@@ -320,6 +416,9 @@ impl TryFrom<wire::Ack> for Ack {
                 merged: outcomes.merged,
                 conflicted: outcomes.conflicted,
             },
+            reconciled: ack
+                .reconciled
+                .map(|wire::Reconciled { removed, kept }| Reconciled { removed, kept }),
             durations: Durations {
                 received: durations.received,
                 waited: durations.waited,
@@ -327,122 +426,4 @@ impl TryFrom<wire::Ack> for Ack {
             },
         })
     }
-}
-
-/// An item on its way into a frame.
-pub struct OutgoingItem {
-    message: wire::Item,
-    bytes: usize,
-}
-
-impl OutgoingItem {
-    /// Prepares `item`; its body is shared, not copied.
-    pub fn new(item: &Item) -> Self {
-        let message = wire_item(item);
-        let bytes = message.encoded_len();
-        Self { bytes: bytes + prost::length_delimiter_len(bytes), message }
-    }
-
-    /// Names another transaction that it travels in.
-    pub fn travel_in(&mut self, transaction: TransactionMark) {
-        self.message.transaction = transaction.first.get();
-        self.message.transaction_rows = transaction.rows;
-        let bytes = self.message.encoded_len();
-        self.bytes = bytes + prost::length_delimiter_len(bytes);
-    }
-
-    /// Bytes it takes in the frame.
-    pub fn bytes(&self) -> usize {
-        self.bytes
-    }
-
-    /// Appends it to a frame's worth of items.
-    pub fn append_to(&self, frame: &mut BytesMut) {
-        frame.reserve(self.bytes);
-        let Ok(()) = self.message.encode_length_delimited(frame) else {
-            unreachable!("a BytesMut grows as it is written");
-        };
-    }
-}
-
-fn wire_item(item: &Item) -> wire::Item {
-    let version = &item.version;
-    let minted = item
-        .minted
-        .and_then(|minted| version.vector.entries().iter().position(|entry| *entry == minted))
-        .and_then(|index| u32::try_from(index + 1).ok());
-    wire::Item {
-        etag: item.etag.get(),
-        transaction: item.transaction.first.get(),
-        transaction_rows: item.transaction.rows,
-        vector: bytes(&version.vector),
-        last_modified: version.last_modified.micros(),
-        id: version.id.as_str().to_owned(),
-        collection: version.collection.as_str().to_owned(),
-        minted: minted.unwrap_or(0),
-        kind: Some(match &version.content {
-            Content::Document(body) => wire::item::Kind::Document(body.clone()),
-            Content::Tombstone => wire::item::Kind::Tombstone(wire::Tombstone {}),
-        }),
-    }
-}
-
-/// Reads a frame's worth of items; bodies share its memory.
-///
-/// # Errors
-///
-/// The first item that is not one, by its index in the frame.
-pub fn decode_items(mut encoded: Bytes, items: &mut Vec<Item>) -> Result<(), FrameError> {
-    let mut index = 0;
-    while encoded.has_remaining() {
-        let message = wire::Item::decode_length_delimited(&mut encoded)
-            .map_err(|error| FrameError::Item { index, what: error.to_string() })?;
-        items.push(domain_item(message, index)?);
-        index += 1;
-    }
-    Ok(())
-}
-
-fn domain_item(message: wire::Item, index: usize) -> Result<Item, FrameError> {
-    let fail = |what: String| FrameError::Item { index, what };
-    let kind = message.kind.ok_or(FrameError::ItemKind { index })?;
-    let vector = ChangeVector::decode(&message.vector).map_err(|e| fail(e.to_string()))?;
-    vector.check_bound().map_err(|error| fail(error.to_string()))?;
-    if vector.is_empty() {
-        return Err(fail("its change vector is empty".into()));
-    }
-    let minted = match message.minted.checked_sub(1) {
-        None => None,
-        Some(at) => {
-            let entry = usize::try_from(at).ok().and_then(|at| vector.entries().get(at));
-            Some(*entry.ok_or_else(|| fail("minted is not an entry of its vector".into()))?)
-        }
-    };
-    let etag = Etag::new(message.etag).map_err(|error| fail(error.to_string()))?;
-    let first = Etag::new(message.transaction).map_err(|error| fail(error.to_string()))?;
-    let rows = message.transaction_rows;
-    if first > etag || etag.get() - first.get() >= u64::from(rows) {
-        return Err(fail(format!("etag {etag} is not in transaction {first} of {rows}")));
-    }
-    Ok(Item {
-        etag,
-        transaction: TransactionMark { first, rows },
-        minted,
-        version: Version {
-            id: message.id.parse().map_err(|error| {
-                let error: jackdaw_common::id::DocumentIdError = error;
-                fail(error.to_string())
-            })?,
-            collection: message.collection.parse().map_err(|error| {
-                let error: jackdaw_common::id::CollectionError = error;
-                fail(error.to_string())
-            })?,
-            vector,
-            last_modified: Timestamp::from_micros(message.last_modified),
-            content: match kind {
-                wire::item::Kind::Document(body) => Content::Document(body),
-                wire::item::Kind::Tombstone(wire::Tombstone {}) => Content::Tombstone,
-            },
-        },
-    })
 }

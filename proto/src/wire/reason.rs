@@ -95,6 +95,20 @@ reasons! {
         StoreFailed = "STORE_FAILED", Internal,
             "The database's files can be written no more, for instance because an fsync failed.",
             "Look at the service's log, check the disk, then restart the service.";
+        DatabaseMovedOrCopied = "DATABASE_MOVED_OR_COPIED", FailedPrecondition,
+            "The folder of a database is not where it was made, so the service does not start: it \
+             was moved, or it is a copy, and only a person knows which.",
+            "If it was moved and nobody uses it where it was: `jackdaw database adopt --moved`. If \
+             it is a copy, or was brought back from one: `jackdaw database restore`.";
+        BackupInvalid = "BACKUP_INVALID", InvalidArgument,
+            "What was to be restored is not a whole, undamaged backup of a database.",
+            "Use another copy of the backup; `frame` says where this one is damaged.";
+        IncarnationInUse = "INCARNATION_IN_USE", FailedPrecondition,
+            "The incarnation writes: it is the database's own, or that of one it receives from.",
+            "Retire only what is gone for good.";
+        IncarnationUnknown = "INCARNATION_UNKNOWN", NotFound,
+            "The database's change vector has no entry of this incarnation.",
+            "Check the id: the 22 characters behind the \"-\" of an entry.";
         Draining = "DRAINING", Unavailable,
             "The service is shutting down.",
             "Repeat the call when it is back, or at another node.";
@@ -171,19 +185,26 @@ reasons! {
         SourceForked = "SOURCE_FORKED", FailedPrecondition,
             "The source went back behind what the destination has received, or is a copy of the \
              database.",
-            "Find out which of the two is the right one; do not continue before.";
-        SourceIncarnationChanged = "SOURCE_INCARNATION_CHANGED", FailedPrecondition,
-            "The source began a new incarnation since the destination received from it.",
-            "Find out why the source was restored or copied; replicate to an empty database.";
+            "Find out which of the two is the right one. If it is this source, stop its service, \
+             declare it with `jackdaw database restore --forked-at ETAG` (`common_etag`, where it \
+             is told, is the etag), and start it again.";
+        SourceRestored = "SOURCE_RESTORED", FailedPrecondition,
+            "The source was restored or copied, as was declared. It goes on behind the last etag \
+             that is common; what the destination has above that stays there. A warning: nothing \
+             has failed.",
+            "See whether what only the destination has is still wanted.";
+        IncarnationRetired = "INCARNATION_RETIRED", FailedPrecondition,
+            "The source writes under an incarnation that was retired at the destination.",
+            "If the source is to be used again, declare it restored: it then writes under another.";
+        ChangeVectorTooLong = "CHANGE_VECTOR_TOO_LONG", FailedPrecondition,
+            "Source and destination together know of more incarnations than a change vector holds.",
+            "Retire the incarnations that are gone for good, at every database that has them.";
         AlreadyReplicated = "ALREADY_REPLICATED", FailedPrecondition,
             "Another task of the same source database sends to this database, and it is alive.",
             "Delete or disable one of the two tasks.";
         TaskFenced = "TASK_FENCED", Aborted,
             "A newer owner of the task was accepted before.",
             "Nothing: the newer owner goes on.";
-        FullReconcileRequired = "FULL_RECONCILE_REQUIRED", FailedPrecondition,
-            "The source has forgotten deletions that the destination has not received.",
-            "Replicate to a new, empty database.";
         ItemKindUnsupported = "ITEM_KIND_UNSUPPORTED", FailedPrecondition,
             "The source has items of a kind that the receiver does not know.",
             "Bring the receiver up to date.";

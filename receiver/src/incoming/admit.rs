@@ -5,12 +5,16 @@ use std::sync::Arc;
 use jackdaw_common::{
     DatabaseName,
     frame::{Accept, Offer, PROTOCOL, Window},
-    limits::{ITEM_BYTES_MAX, TRANSACTION_BYTES_MAX, WINDOW_BATCHES, WINDOW_BYTES},
+    limits::{
+        CHANGE_VECTOR_ENTRIES_MAX, CHANGE_VECTOR_ENTRIES_WARN, ITEM_BYTES_MAX,
+        TRANSACTION_BYTES_MAX, WINDOW_BATCHES, WINDOW_BYTES,
+    },
 };
 use jackdaw_node::{
     access::{Identity, Level},
     catalog::{Catalog, Database},
 };
+use jackdaw_proto::wire::Reason;
 use jackdaw_store::{Begin, BeginError, Session as Opened, Store};
 
 use super::{error::IncomingError, live::LiveSessions};
@@ -57,7 +61,7 @@ pub async fn greet(
     live.none_of_another_task(id, offer).await?;
     let begin = Begin {
         source: offer.source,
-        incarnation: offer.incarnation,
+        lineage: offer.lineage.clone(),
         last_etag: offer.last_etag,
         tombstone_floor: offer.tombstone_floor,
         vector: offer.vector.clone(),
@@ -65,17 +69,42 @@ pub async fn greet(
         generation: offer.generation,
     };
     let opened = store.begin(begin).await?;
+    warn(store, offer, &opened);
     let accept = Accept {
         protocol,
         destination: id,
         incarnation: store.incarnation(),
         cursor: opened.cursor,
+        went_back_from: opened.went_back_from,
+        reconcile_after: opened.reconcile_after.clone(),
         vector: opened.vector.clone(),
         window: Window { batches: WINDOW_BATCHES, bytes: WINDOW_BYTES },
         item_bytes_max: ITEM_BYTES_MAX as u64,
         transaction_bytes_max: TRANSACTION_BYTES_MAX as u64,
     };
     Ok((opened, accept))
+}
+
+/// What whoever runs the destination should know, though the session begins.
+fn warn(store: &Store, offer: &Offer, opened: &Opened) {
+    if let Some(from) = opened.went_back_from {
+        let above = from.get().saturating_sub(opened.cursor.get());
+        tracing::warn!(
+            reason = Reason::SourceRestored.as_str(),
+            source = %offer.source_name,
+            common_etag = opened.cursor.get(),
+            received_etag = from.get(),
+            "the source was restored or copied; {above} of its etags were received that it has not"
+        );
+    }
+    let entries = store.vector().merge(&offer.vector).len();
+    if entries >= CHANGE_VECTOR_ENTRIES_WARN {
+        tracing::warn!(
+            entries,
+            max = CHANGE_VECTOR_ENTRIES_MAX,
+            "change vectors grow long; retire the incarnations that are gone for good"
+        );
+    }
 }
 
 /// The highest protocol version that both ends speak.

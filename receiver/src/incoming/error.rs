@@ -1,6 +1,9 @@
 //! Why a session was refused or ended, and what the sender is told.
 
-use jackdaw_common::{DatabaseName, frame::OutOfOrder};
+use jackdaw_common::{
+    DatabaseName, change_vector::TooManyEntries, frame::OutOfOrder,
+    limits::CHANGE_VECTOR_ENTRIES_MAX, lineage::Fork,
+};
 use jackdaw_node::access::Denied;
 use jackdaw_proto::{
     convert::replication::FrameError,
@@ -77,6 +80,13 @@ pub enum IncomingError {
     /// A batch that is not what it says.
     #[error(transparent)]
     Unpack(#[from] UnpackError),
+    /// A sender says what it holds where nobody has asked it to, or sends batches before it has
+    /// said all.
+    #[error("a full reconcile is {}", if *.due { "due before anything else" } else { "not due" })]
+    Reconcile {
+        /// Whether it was asked for.
+        due: bool,
+    },
     /// A batch with the wrong number.
     #[error("batch {number} came where batch {expected} was due")]
     Number {
@@ -154,6 +164,7 @@ impl IncomingError {
             Self::Frame(_)
             | Self::Unpack(_)
             | Self::Number { .. }
+            | Self::Reconcile { .. }
             | Self::Rewound { .. }
             | Self::BatchTooLarge { .. }
             | Self::Window { .. } => WireError::new(Reason::FrameInvalid, text),
@@ -169,24 +180,41 @@ fn begin(error: &BeginError, text: String) -> WireError {
         BeginError::SelfReplication(database) => {
             WireError::new(Reason::SelfReplication, text).with("database_id", database)
         }
-        BeginError::SourceForked { last, cursor } => WireError::new(Reason::SourceForked, text)
-            .with("source_last_etag", last)
-            .with("cursor", cursor),
-        BeginError::IncarnationChanged { offered, known } => {
-            WireError::new(Reason::SourceIncarnationChanged, text)
-                .with("offered", offered)
-                .with("known", known)
+        BeginError::SourceForked(fork) => forked(fork, text),
+        BeginError::IncarnationRetired { incarnation } => {
+            WireError::new(Reason::IncarnationRetired, text).with("incarnation", incarnation)
         }
+        BeginError::VectorTooLong(error) => too_long(error, text),
         BeginError::Fenced { offered, highest } => WireError::new(Reason::TaskFenced, text)
             .with("generation", offered)
             .with("highest", highest),
-        BeginError::FullReconcileRequired { floor, cursor } => {
-            WireError::new(Reason::FullReconcileRequired, text)
-                .with("tombstone_floor", floor)
-                .with("cursor", cursor)
-        }
         BeginError::Store(error) => store(error, text),
     }
+}
+
+fn forked(fork: &Fork, text: String) -> WireError {
+    let error = WireError::new(Reason::SourceForked, text);
+    match fork {
+        Fork::Behind { last, received } => {
+            error.with("source_last_etag", last).with("received_etag", received)
+        }
+        Fork::OtherRun { received, common } => {
+            let error = error.with("received_etag", received);
+            match common {
+                Some(common) => error.with("common_etag", common),
+                None => error,
+            }
+        }
+        Fork::OldIncarnation { offered, known } => {
+            error.with("incarnation", offered).with("known_incarnation", known)
+        }
+    }
+}
+
+fn too_long(error: &TooManyEntries, text: String) -> WireError {
+    WireError::new(Reason::ChangeVectorTooLong, text)
+        .with("entries", error.entries)
+        .with("max", CHANGE_VECTOR_ENTRIES_MAX)
 }
 
 fn apply(error: &ApplyError, text: String) -> WireError {
@@ -202,6 +230,8 @@ fn apply(error: &ApplyError, text: String) -> WireError {
                 .with("claimed", claimed)
                 .with("last_etag", last)
         }
+        ApplyError::NotReconciling => WireError::new(Reason::FrameInvalid, text),
+        ApplyError::VectorTooLong(error) => too_long(error, text),
         ApplyError::Store(error) => store(error, text),
     }
 }

@@ -19,10 +19,10 @@ use futures_util::{
 };
 use jackdaw_common::{
     DatabaseId, Etag,
-    frame::{BatchEnd, Durations, RewindReason, SenderHeartbeat},
+    frame::{self, BatchEnd, Durations, RewindReason, SenderHeartbeat},
 };
 use jackdaw_node::offload::offload;
-use jackdaw_store::{Applied, ApplyError, Incoming, IncomingItem, Store};
+use jackdaw_store::{Applied, ApplyError, Incoming, IncomingItem, Present, Reconciled, Store};
 use tokio::time::Instant;
 
 use super::{
@@ -43,6 +43,13 @@ pub(super) enum Job {
     },
     /// Progress without items.
     Progress(SenderHeartbeat),
+    /// What the source holds within a range.
+    Present {
+        /// What it holds.
+        present: frame::Present,
+        /// When it came.
+        since: Instant,
+    },
 }
 
 /// What became of a job.
@@ -54,6 +61,15 @@ pub(super) enum Done {
         /// For a batch: its number, and how long it took.
         batch: Option<(u64, Durations)>,
     },
+    /// A range of a full reconcile is durable.
+    Reconciled {
+        /// Its number.
+        number: u64,
+        /// What became of it.
+        reconciled: Reconciled,
+        /// How long it took.
+        durations: Durations,
+    },
     /// It was not applied, nor was anything behind it, and nothing of that is under way any more.
     Refused {
         /// The batch's number.
@@ -63,11 +79,16 @@ pub(super) enum Done {
     },
 }
 
-/// A job whose items are decoded.
-struct Unpacked {
-    incoming: Incoming,
-    /// For a batch: its number, and how long it took to come; applied is when that began.
-    batch: Option<(u64, Durations, Instant)>,
+/// A job that the store can be given.
+enum Unpacked {
+    /// A batch, or mere progress.
+    Incoming {
+        incoming: Incoming,
+        /// For a batch: its number, and how long it took to come; applied is when that began.
+        batch: Option<(u64, Durations, Instant)>,
+    },
+    /// A range of a full reconcile.
+    Present { number: u64, present: Present, since: Instant },
 }
 
 /// Why a job goes no further.
@@ -125,32 +146,38 @@ impl Pipeline {
             return;
         }
         let (source, epoch) = (self.source, self.epoch);
-        let incoming = move |after: Etag, last: Etag, frontier, items| Incoming {
+        let incoming = move |after: Etag, (last, run), frontier, items| Incoming {
             source,
             epoch,
             after,
             last,
+            run,
             frontier,
             items,
         };
         let unpacking = async move {
             match job {
-                Job::Progress(SenderHeartbeat { after, last, frontier, .. }) => {
-                    let incoming = incoming(after, last, frontier, Vec::new());
-                    Ok(Unpacked { incoming, batch: None })
+                Job::Progress(SenderHeartbeat { after, last, run, frontier, .. }) => {
+                    let incoming = incoming(after, (last, run), frontier, Vec::new());
+                    Ok(Unpacked::Incoming { incoming, batch: None })
+                }
+                Job::Present { present, since } => {
+                    let frame::Present { number, vector, after, through, keys } = present;
+                    let present = Present { source, epoch, vector, after, through, keys };
+                    Ok(Unpacked::Present { number, present, since })
                 }
                 Job::Batch { batch, since, complete } => {
                     let after = batch.after;
                     let (items, end) = decoded(batch).await?;
-                    let BatchEnd { number, last, frontier, .. } = end;
+                    let BatchEnd { number, last, run, frontier, .. } = end;
                     let started = Instant::now();
                     let durations = Durations {
                         received: micros(complete - since),
                         waited: micros(started - complete),
                         applied: 0,
                     };
-                    let incoming = incoming(after, last, frontier, items);
-                    Ok(Unpacked { incoming, batch: Some((number, durations, started)) })
+                    let incoming = incoming(after, (last, run), frontier, items);
+                    Ok(Unpacked::Incoming { incoming, batch: Some((number, durations, started)) })
                 }
             }
         };
@@ -239,7 +266,14 @@ async fn decoded(batch: Gathered) -> Result<(Vec<IncomingItem>, BatchEnd), Failu
 
 /// Puts a job into the writer's queue; answers what waits for it to be durable.
 async fn queue(store: Store, unpacked: Unpacked) -> Result<Step<Done>, Failure> {
-    let Unpacked { incoming, batch } = unpacked;
+    let (incoming, batch) = match unpacked {
+        Unpacked::Incoming { incoming, batch } => (incoming, batch),
+        Unpacked::Present { number, present, since } => {
+            // The next job must not reach the store before the last step of this one.
+            let done = reconcile(store, number, present, since).await?;
+            return Ok(std::future::ready(Ok(done)).boxed());
+        }
+    };
     let number = batch.as_ref().map(|(number, ..)| *number);
     let applying =
         store.enqueue(incoming).await.map_err(|error| Failure::of_store(error, number))?;
@@ -251,6 +285,34 @@ async fn queue(store: Store, unpacked: Unpacked) -> Result<Step<Done>, Failure> 
         Ok(Done::Applied { applied, batch })
     };
     Ok(applying.boxed())
+}
+
+/// Takes a range of a full reconcile to its end, step by step.
+async fn reconcile(
+    store: Store,
+    number: u64,
+    mut present: Present,
+    since: Instant,
+) -> Result<Done, Failure> {
+    let started = Instant::now();
+    let mut all = Reconciled::default();
+    loop {
+        let step = store.reconcile(present.clone()).await;
+        let step = step.map_err(|error| Failure::of_store(error, Some(number)))?;
+        all.removed += step.removed;
+        all.kept += step.kept;
+        all.vector = step.vector;
+        match step.next {
+            Some(after) => present.after = after,
+            None => break,
+        }
+    }
+    let durations = Durations {
+        received: 0,
+        waited: micros(started - since),
+        applied: micros(started.elapsed()),
+    };
+    Ok(Done::Reconciled { number, reconciled: all, durations })
 }
 
 impl Failure {

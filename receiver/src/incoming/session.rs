@@ -16,13 +16,13 @@ use futures_util::{Stream, StreamExt as _};
 use jackdaw_common::{
     ChangeVector, DatabaseId, Etag, Timestamp,
     frame::{
-        Ack, BatchEnd, Durations, Grammar, Outcomes, ReceiverHeartbeat, RewindReason,
-        SenderHeartbeat, ToReceiver, ToSender, Window,
+        self, Ack, BatchEnd, Durations, Grammar, Outcomes, Present, ReceiverHeartbeat,
+        RewindReason, SenderHeartbeat, ToReceiver, ToSender, Window,
     },
     limits::{BATCH_BYTES_MAX, HEARTBEAT_MILLIS, SILENCE_MILLIS_MAX, TELL_MILLIS},
 };
 use jackdaw_node::shutdown::Shutdown;
-use jackdaw_store::{Applied, Published, Session as Opened, Store};
+use jackdaw_store::{Applied, Published, Reconciled, Session as Opened, Store};
 use tokio::{
     sync::{mpsc, oneshot, watch},
     time::{Instant, sleep_until},
@@ -32,6 +32,7 @@ use super::{
     error::IncomingError,
     pipeline::{Done, Job, Pipeline},
     presence::{Ask, Asked, Presence, presence},
+    reconcile::Ranges,
     unpack::Gathered,
 };
 
@@ -84,6 +85,8 @@ pub(crate) struct Session {
     open: Option<Open>,
     /// Whether frames are dropped until the sender has rewound.
     dropping: bool,
+    /// The full reconcile that comes first, where one was asked for.
+    ranges: Ranges,
     pipeline: Pipeline,
     /// Progress that waits for its turn; what comes behind it joins it.
     progress: Option<SenderHeartbeat>,
@@ -114,6 +117,7 @@ impl Session {
             published: store.subscribe(),
             cursor: opened.cursor,
             told: (opened.cursor, opened.vector),
+            ranges: Ranges::new(opened.reconcile_after),
             tell: None,
             grammar: Grammar::Idle,
             number: 0,
@@ -220,21 +224,44 @@ impl Session {
             ToReceiver::BatchEnd(end) => self.on_end(end),
             ToReceiver::Heartbeat(beat) => {
                 self.echo = beat.sent_at;
-                if !self.dropping && (beat.last > self.cursor || beat.frontier.is_some()) {
+                let reconciling = self.ranges.are_due();
+                if !self.dropping
+                    && !reconciling
+                    && (beat.last > self.cursor || beat.frontier.is_some())
+                {
                     self.on_progress(beat);
                 }
                 self.check_window()
             }
             ToReceiver::Rewound { number } => self.on_rewound(number),
+            ToReceiver::Present(present) => self.on_present(present),
         }
     }
 
-    fn on_begin(&mut self, number: u64, after: Etag) -> Result<(), IncomingError> {
+    /// Batches and ranges are numbered together, without a gap.
+    fn count(&mut self, number: u64) -> Result<(), IncomingError> {
         let expected = self.number + 1;
         if number != expected {
             return Err(IncomingError::Number { number, expected });
         }
         self.number = number;
+        Ok(())
+    }
+
+    fn on_present(&mut self, present: Present) -> Result<(), IncomingError> {
+        self.count(present.number)?;
+        if !self.dropping {
+            self.ranges.take(&present)?;
+            self.pipeline.push(Job::Present { present, since: Instant::now() });
+        }
+        self.check_window()
+    }
+
+    fn on_begin(&mut self, number: u64, after: Etag) -> Result<(), IncomingError> {
+        self.count(number)?;
+        if !self.dropping {
+            self.ranges.none_due()?;
+        }
         let since = Instant::now();
         self.open = Some(Open { number, after, frames: Vec::new(), bytes: 0, since });
         Ok(())
@@ -299,6 +326,7 @@ impl Session {
             return Err(IncomingError::Rewound { number });
         }
         self.dropping = false;
+        self.ranges.go_back();
         self.open = None;
         self.number = number - 1;
         Ok(())
@@ -319,6 +347,10 @@ impl Session {
                     Some((number, durations)) => self.acknowledge(number, applied, durations),
                     None => self.on_news(),
                 }
+            }
+            Done::Reconciled { number, reconciled, durations } => {
+                self.ranges.done(number);
+                self.answer(number, reconciled, durations);
             }
             Done::Refused { number, reason } => self.rewind(number, reason),
         }
@@ -365,6 +397,25 @@ impl Session {
                 merged: applied.merged,
                 conflicted: applied.conflicted,
             },
+            reconciled: None,
+            durations,
+        }));
+    }
+
+    /// A range of a full reconcile is durable.
+    fn answer(&mut self, number: u64, reconciled: Reconciled, durations: Durations) {
+        let Reconciled { removed, kept, vector, .. } = reconciled;
+        if removed + kept > 0 {
+            tracing::info!(removed, kept, "reconciled with the source");
+        }
+        self.beat = Instant::now();
+        self.told = (self.cursor, vector.clone());
+        self.outbox.push_back(ToSender::Ack(Ack {
+            number,
+            cursor: self.cursor,
+            vector,
+            outcomes: Outcomes::default(),
+            reconciled: Some(frame::Reconciled { removed, kept }),
             durations,
         }));
     }

@@ -21,7 +21,7 @@ use jackdaw_store::{Snapshot, StoreError};
 use super::{connection_strings, records};
 use crate::{
     definition::{ConnectionString, TaskDefinition},
-    progress::{LastError, Phase, Status},
+    progress::{LastError, Phase, Status, Warning},
 };
 
 /// Type of the resource.
@@ -107,6 +107,7 @@ pub(super) fn task(
             .unwrap_or_default(),
         progress: Some(progress(facts, status, now)),
         error: status.error.as_ref().map(last_error),
+        warning: status.warning.as_ref().map(warning),
         ..planned(database, &facts.task)
     }
 }
@@ -130,9 +131,11 @@ fn connection_state(enabled: bool, status: &Status) -> part::ConnectionState {
         _ if status.actual_url.is_some() => part::ConnectionState::Active,
         _ if !enabled => part::ConnectionState::NotActive,
         Phase::Stopped | Phase::Blocked => part::ConnectionState::NotActive,
-        Phase::Connecting | Phase::CatchingUp | Phase::Live | Phase::Backoff { .. } => {
-            part::ConnectionState::Reconnect
-        }
+        Phase::Connecting
+        | Phase::Reconciling
+        | Phase::CatchingUp
+        | Phase::Live
+        | Phase::Backoff { .. } => part::ConnectionState::Reconnect,
     }
 }
 
@@ -140,6 +143,7 @@ fn phase(status: &Status) -> part::Phase {
     let (kind, until) = match status.phase {
         Phase::Stopped => (part::PhaseKind::Unspecified, None),
         Phase::Connecting => (part::PhaseKind::Connecting, None),
+        Phase::Reconciling => (part::PhaseKind::Reconciling, None),
         Phase::CatchingUp => (part::PhaseKind::CatchingUp, None),
         Phase::Live => (part::PhaseKind::Live, None),
         Phase::Backoff { until } => (part::PhaseKind::Backoff, Some(timestamp(until))),
@@ -173,6 +177,16 @@ fn progress(facts: &Facts, status: &Status, now: Timestamp) -> part::Progress {
         items_merged: counts.merged,
         items_conflicted: counts.conflicted,
         items_left_out: counts.left_out,
+        reconciled_removed: counts.reconciled_removed,
+        reconciled_kept: counts.reconciled_kept,
+    }
+}
+
+fn warning(warning: &Warning) -> part::Warning {
+    part::Warning {
+        reason: warning.reason.clone(),
+        message: warning.message.clone(),
+        time: Some(timestamp(warning.time)),
     }
 }
 

@@ -7,6 +7,7 @@
 mod error;
 mod offer;
 mod pack;
+mod reconcile;
 mod session;
 mod settle;
 

@@ -10,7 +10,7 @@ mod tests;
 
 use bytes::Bytes;
 use jackdaw_common::{
-    ChangeVector, Etag, IncarnationId, Item,
+    ChangeVector, Etag, IncarnationId, Item, RunId,
     batch::{BatchLimits, Filling},
     limits::PACK_ROWS_MAX,
 };
@@ -28,6 +28,8 @@ pub(crate) struct Packed {
     pub(crate) after: Etag,
     /// Etag up to which the source was scanned.
     pub(crate) last: Etag,
+    /// The run in which that etag was issued.
+    pub(crate) run: RunId,
     /// Items in it.
     pub(crate) items: u64,
     /// Encoded bytes of its items.
@@ -146,7 +148,8 @@ pub(crate) fn pack(
         bytes += item.bytes() as u64;
     }
     let (frames, checksum) = frames.close();
-    Ok(Packed { after, last, items, bytes, left_out, echoed, checksum, frames, frontier })
+    let run = header.lineage().run_of(last);
+    Ok(Packed { after, last, run, items, bytes, left_out, echoed, checksum, frames, frontier })
 }
 
 fn fits(item: &Item, outgoing: &OutgoingItem, destination: &Destination) -> Result<(), PackError> {

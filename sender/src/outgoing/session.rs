@@ -13,12 +13,12 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use futures_util::{FutureExt as _, Stream, StreamExt as _, future::BoxFuture};
 use jackdaw_common::{
-    ChangeVector, Etag, Timestamp,
+    ChangeVector, Etag, RunId, Timestamp,
     batch::BatchLimits,
     clock::Clock,
     frame::{
-        Accept, Ack, BatchEnd, ReceiverHeartbeat, RewindReason, SenderHeartbeat, ToReceiver,
-        ToSender, Window,
+        Accept, Ack, BatchEnd, Present, ReceiverHeartbeat, RewindReason, SenderHeartbeat,
+        ToReceiver, ToSender, Window,
     },
     limits::{HEARTBEAT_MILLIS, REWINDS_MAX, SILENCE_MILLIS_MAX},
 };
@@ -35,7 +35,8 @@ use tokio::{
 use super::{
     error::SessionError,
     pack::{Destination, Packed, pack},
-    settle::{InFlight, Untrue, check_cursor, settle},
+    reconcile::{Progress, Range, range},
+    settle::{Carries, InFlight, Untrue, check_cursor, settle},
 };
 use crate::progress::{Board, Phase, Status, TaskKey};
 
@@ -46,8 +47,8 @@ const SILENCE_MAX: Duration = Duration::from_millis(SILENCE_MILLIS_MAX);
 enum Event {
     /// A frame came, or the connection ended.
     Frame(Option<Result<ToSender, SessionError>>),
-    /// A batch is packed.
-    Packed(Result<Packed, SessionError>),
+    /// A batch, or a range of a full reconcile, is packed.
+    Packed(Result<Ready, SessionError>),
     /// The connection took a frame.
     Sent,
     /// The connection takes no frames any more.
@@ -60,6 +61,16 @@ enum Event {
     Stop,
 }
 
+/// What is packed, and waits for its place in the window.
+enum Ready {
+    /// A batch.
+    Batch(Packed),
+    /// A range of a full reconcile.
+    Range(Range),
+}
+
+type Packing = BoxFuture<'static, Result<Ready, SessionError>>;
+
 /// One accepted session.
 pub(crate) struct Session {
     store: Store,
@@ -70,6 +81,8 @@ pub(crate) struct Session {
     limits: BatchLimits,
     destination: Destination,
     published: watch::Receiver<Published>,
+    /// The full reconcile that comes first, where the destination has asked for one.
+    reconcile: Option<Progress>,
     /// Acknowledged by the destination.
     acknowledged: Etag,
     /// Sent, or told to be left out.
@@ -83,8 +96,8 @@ pub(crate) struct Session {
     echoed: (Etag, Instant),
     /// Rewinds since the last ack.
     rewinds: u32,
-    packing: Option<BoxFuture<'static, Result<Packed, SessionError>>>,
-    ready: Option<Packed>,
+    packing: Option<Packing>,
+    ready: Option<Ready>,
     in_flight: VecDeque<InFlight>,
     outbox: VecDeque<ToReceiver>,
     heard: Instant,
@@ -121,6 +134,7 @@ impl Session {
             limits,
             destination,
             published,
+            reconcile: accept.reconcile_after.map(Progress::new),
             acknowledged: cursor,
             sent: cursor,
             scanned: cursor,
@@ -207,15 +221,25 @@ impl Session {
         self.acknowledged = self.acknowledged.max(ack.cursor);
         self.rewinds = 0;
         self.destination.known.merge_from(&ack.vector);
+        if let Carries::Range { through } = &batch.carries {
+            let through = through.clone();
+            if self.reconcile.as_mut().is_some_and(|progress| progress.acknowledge(through)) {
+                self.reconcile = None;
+                self.pack_more(true);
+            }
+        }
         self.send_ready();
         self.pack_more(false);
         self.report(|status| {
             let counts = &mut status.counts;
-            counts.batches_acknowledged += 1;
+            counts.batches_acknowledged += u64::from(ack.reconciled.is_none());
             counts.applied += ack.outcomes.applied;
             counts.already_present += ack.outcomes.already_present;
             counts.merged += ack.outcomes.merged;
             counts.conflicted += ack.outcomes.conflicted;
+            let reconciled = ack.reconciled.unwrap_or_default();
+            counts.reconciled_removed += reconciled.removed;
+            counts.reconciled_kept += reconciled.kept;
             status.destination_vector = ack.vector;
         });
         tracing::debug!(
@@ -236,7 +260,7 @@ impl Session {
         self.acknowledged = beat.cursor;
         self.destination.known.merge_from(&beat.vector);
         if beat.answer_wanted && self.outbox.is_empty() {
-            self.heartbeat(self.sent, None);
+            self.sign_of_life();
         }
         self.report(|status| status.destination_vector = beat.vector);
         Ok(())
@@ -261,54 +285,80 @@ impl Session {
         self.frontier = None;
         self.sent = self.acknowledged;
         self.scanned = self.acknowledged;
+        if let Some(progress) = &mut self.reconcile {
+            progress.go_back();
+        }
         self.outbox.push_back(ToReceiver::Rewound { number: self.number + 1 });
         self.pack_more(true);
         Ok(())
     }
 
-    fn on_packed(&mut self, packed: Packed) {
+    fn on_packed(&mut self, ready: Ready) {
         self.packing = None;
-        self.scanned = packed.last;
-        if packed.echoed > self.echoed.0 {
-            self.echoed = (packed.echoed, Instant::now());
+        match &ready {
+            Ready::Batch(packed) => {
+                self.scanned = packed.last;
+                if packed.echoed > self.echoed.0 {
+                    self.echoed = (packed.echoed, Instant::now());
+                }
+            }
+            Ready::Range(range) => {
+                if let Some(progress) = &mut self.reconcile {
+                    progress.packed(range);
+                }
+            }
         }
-        self.ready = Some(packed);
+        self.ready = Some(ready);
         self.send_ready();
         self.pack_more(false);
     }
 
     /// Sends what is packed, if the window has room for it.
     fn send_ready(&mut self) {
-        let window = self.window;
-        let Some(packed) = self.ready.take() else { return };
-        if packed.items == 0 {
-            self.tell_progress(packed.last, packed.frontier);
-            self.report(|status| status.counts.left_out += packed.left_out);
-            return;
+        match self.ready.take() {
+            None => {}
+            Some(Ready::Batch(packed)) if packed.items == 0 => {
+                self.tell_progress(packed.last, packed.run, packed.frontier);
+                self.report(|status| status.counts.left_out += packed.left_out);
+            }
+            Some(Ready::Batch(packed)) if self.has_room(packed.bytes) => self.send(packed),
+            Some(Ready::Range(range)) if self.has_room(range.bytes) => self.send_range(range),
+            waits => self.ready = waits,
         }
-        let bytes: u64 = self.in_flight.iter().map(|batch| batch.bytes).sum();
-        let room = self.in_flight.is_empty()
-            || (self.in_flight.len() < window.batches as usize
-                && bytes + packed.bytes <= window.bytes);
-        if room {
-            self.send(packed);
-        } else {
-            self.ready = Some(packed);
-        }
+    }
+
+    /// Whether the window has room for so many bytes more; it has for whatever goes alone.
+    fn has_room(&self, bytes: u64) -> bool {
+        let on_the_way: u64 = self.in_flight.iter().map(|batch| batch.bytes).sum();
+        self.in_flight.is_empty()
+            || (self.in_flight.len() < self.window.batches as usize
+                && on_the_way + bytes <= self.window.bytes)
+    }
+
+    fn send_range(&mut self, range: Range) {
+        self.number += 1;
+        let (number, last) = (self.number, self.sent);
+        let Range { after, through, keys, bytes, vector } = range;
+        let carries = Carries::Range { through: through.clone() };
+        self.in_flight.push_back(InFlight { number, last, items: 0, bytes, carries });
+        let present = Present { number, vector, after, through, keys };
+        self.outbox.push_back(ToReceiver::Present(present));
+        self.beat = Instant::now();
     }
 
     fn send(&mut self, packed: Packed) {
         self.number += 1;
-        let Packed { after, last, items, bytes, left_out, checksum, frames, frontier, .. } = packed;
-        let number = self.number;
-        self.in_flight.push_back(InFlight { number, last, items, bytes });
+        let Packed { after, last, run, items, bytes, left_out, frames, frontier, .. } = packed;
+        let (number, checksum) = (self.number, packed.checksum);
+        let carries = Carries::Items;
+        self.in_flight.push_back(InFlight { number, last, items, bytes, carries });
         self.sent = last;
         self.outbox.push_back(ToReceiver::BatchBegin { number, after });
         self.outbox.extend(frames.into_iter().map(ToReceiver::Items));
         if frontier.is_some() {
             self.frontier.clone_from(&frontier);
         }
-        let end = BatchEnd { number, last, items, checksum, frontier };
+        let end = BatchEnd { number, last, run, items, checksum, frontier };
         self.outbox.push_back(ToReceiver::BatchEnd(end));
         self.beat = Instant::now();
         self.report(|status| {
@@ -319,13 +369,19 @@ impl Session {
     }
 
     /// Tells the destination what it need not wait for, if that is news.
-    fn tell_progress(&mut self, last: Etag, frontier: Option<ChangeVector>) {
+    fn tell_progress(&mut self, last: Etag, run: RunId, frontier: Option<ChangeVector>) {
         if last > self.sent || (frontier.is_some() && frontier != self.frontier) {
-            self.heartbeat(last, frontier);
+            self.heartbeat(last, run, frontier);
         }
     }
 
-    fn heartbeat(&mut self, last: Etag, frontier: Option<ChangeVector>) {
+    /// Says that it is there, and nothing new.
+    fn sign_of_life(&mut self) {
+        let run = self.store.snapshot().header().lineage().run_of(self.sent);
+        self.heartbeat(self.sent, run, None);
+    }
+
+    fn heartbeat(&mut self, last: Etag, run: RunId, frontier: Option<ChangeVector>) {
         if frontier.is_some() {
             self.frontier.clone_from(&frontier);
         }
@@ -336,6 +392,7 @@ impl Session {
         self.outbox.push_back(ToReceiver::Heartbeat(SenderHeartbeat {
             after,
             last,
+            run,
             frontier,
             sent_at,
         }));
@@ -348,7 +405,7 @@ impl Session {
         }
         self.check_echo(now)?;
         if now >= self.beat + HEARTBEAT {
-            self.heartbeat(self.sent, None);
+            self.sign_of_life();
             // What raised the database vector without a change of its own travels from here.
             let moved = self.frontier.as_ref() != Some(&self.published.borrow().vector);
             self.pack_more(moved);
@@ -367,22 +424,23 @@ impl Session {
         Ok(())
     }
 
-    /// Starts to pack the next batch, one ahead of the window.
+    /// Starts to pack the next batch, or range of a full reconcile, one ahead of the window.
     fn pack_more(&mut self, first: bool) {
         let published = self.published.borrow_and_update().last_etag;
-        let news = first || published > self.scanned;
-        if !news || self.packing.is_some() || self.ready.is_some() {
+        if self.packing.is_some() || self.ready.is_some() {
             return;
         }
-        let (snapshot, after) = (self.store.snapshot(), self.scanned);
-        let destination = self.destination.clone();
-        let limits = self.limits;
-        let packing = offload(move || pack(&snapshot, after, limits, &destination));
-        let packing = packing.map(|packed| match packed {
-            Ok(packed) => packed.map_err(SessionError::from),
-            Err(Abandoned) => Err(SessionError::SourceClosed),
-        });
-        self.packing = Some(packing.boxed());
+        let snapshot = self.store.snapshot();
+        if let Some(progress) = &self.reconcile {
+            let Some(after) = progress.next() else { return };
+            let packing = offload(move || range(&snapshot, after));
+            self.packing = Some(packing.map(|range| ready(range, Ready::Range)).boxed());
+        } else if first || published > self.scanned {
+            let (after, limits) = (self.scanned, self.limits);
+            let destination = self.destination.clone();
+            let packing = offload(move || pack(&snapshot, after, limits, &destination));
+            self.packing = Some(packing.map(|packed| ready(packed, Ready::Batch)).boxed());
+        }
     }
 
     /// Brings the board up to date.
@@ -391,7 +449,11 @@ impl Session {
         let live = self.acknowledged >= source || self.caught_up(source);
         self.board.update(self.key, |status| {
             change(status);
-            status.phase = if live { Phase::Live } else { Phase::CatchingUp };
+            status.phase = match &self.reconcile {
+                Some(_) => Phase::Reconciling,
+                None if live => Phase::Live,
+                None => Phase::CatchingUp,
+            };
             status.last_sent = self.sent;
             status.last_acknowledged = self.acknowledged;
             status.heard = Some(self.heard_at);
@@ -405,10 +467,19 @@ impl Session {
     }
 }
 
+/// What was packed elsewhere.
+fn ready<T, E: Into<SessionError>>(
+    packed: Result<Result<T, E>, Abandoned>,
+    kind: impl FnOnce(T) -> Ready,
+) -> Result<Ready, SessionError> {
+    match packed {
+        Ok(packed) => packed.map(kind).map_err(Into::into),
+        Err(Abandoned) => Err(SessionError::SourceClosed),
+    }
+}
+
 /// The batch being packed; waits for ever when there is none.
-async fn finished(
-    packing: &mut Option<BoxFuture<'static, Result<Packed, SessionError>>>,
-) -> Result<Packed, SessionError> {
+async fn finished(packing: &mut Option<Packing>) -> Result<Ready, SessionError> {
     match packing {
         Some(packing) => packing.await,
         None => std::future::pending().await,

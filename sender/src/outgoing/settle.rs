@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 
+use bytes::Bytes;
 use jackdaw_common::{Etag, frame::Ack};
 use thiserror::Error;
 
@@ -12,7 +13,7 @@ use thiserror::Error;
 mod tests;
 
 /// A batch that was sent and is not acknowledged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct InFlight {
     /// Its number.
     pub(crate) number: u64,
@@ -22,6 +23,20 @@ pub(crate) struct InFlight {
     pub(crate) items: u64,
     /// Its encoded bytes.
     pub(crate) bytes: u64,
+    /// What it is.
+    pub(crate) carries: Carries,
+}
+
+/// What takes a place in the window.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Carries {
+    /// A batch of items.
+    Items,
+    /// A range of a full reconcile.
+    Range {
+        /// The id it ends with; `None`: with the last one there is.
+        through: Option<Bytes>,
+    },
 }
 
 /// What a receiver cannot truthfully say.
@@ -45,6 +60,12 @@ pub enum Untrue {
         /// What was sent.
         most: Etag,
     },
+    /// A batch answered as a range of a full reconcile, or the other way round.
+    #[error("answers batch {acked} as what it is not")]
+    Kind {
+        /// What it acknowledges.
+        acked: u64,
+    },
     /// Outcomes of another number of items.
     #[error("accounts for {claimed:?} items of a batch of {sent}")]
     Items {
@@ -61,18 +82,21 @@ pub(crate) fn settle(
     ack: &Ack,
     sent: Etag,
 ) -> Result<InFlight, Untrue> {
-    let expected = in_flight.front().copied();
-    let Some(batch) = expected.filter(|batch| batch.number == ack.number) else {
-        let expected = expected.map(|batch| batch.number);
-        return Err(Untrue::Number { acked: ack.number, expected });
+    let acked = ack.number;
+    let expected = in_flight.front().map(|batch| batch.number);
+    let Some(batch) = in_flight.front().filter(|batch| batch.number == acked) else {
+        return Err(Untrue::Number { acked, expected });
     };
     check_cursor(ack.cursor, batch.last, sent)?;
+    let is_range = matches!(batch.carries, Carries::Range { .. });
+    if is_range != ack.reconciled.is_some() {
+        return Err(Untrue::Kind { acked });
+    }
     let claimed = ack.outcomes.items();
     if claimed != Some(batch.items) {
         return Err(Untrue::Items { claimed, sent: batch.items });
     }
-    in_flight.pop_front();
-    Ok(batch)
+    in_flight.pop_front().ok_or(Untrue::Number { acked, expected })
 }
 
 /// A cursor lies between what was acknowledged and what was sent.

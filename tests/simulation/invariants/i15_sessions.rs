@@ -24,7 +24,7 @@ impl Invariant for Sessions {
         };
         for (source, was) in &before.cursors {
             let is = now.cursors.get(source);
-            let forward = is.is_some_and(|is| is.etag >= was.etag && is.epoch >= was.epoch);
+            let forward = is.is_some_and(|is| is.etag() >= was.etag() && is.epoch >= was.epoch);
             holds(forward, || format!("node {}: {was:?} became {is:?}", commit.node))?;
         }
         Ok(())

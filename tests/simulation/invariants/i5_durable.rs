@@ -56,7 +56,7 @@ fn told(truth: &Truth, on: Connection, cursor: Etag, vector: &ChangeVector) -> C
         return Err(format!("node {} tells of cursor {cursor} and holds nothing", on.to));
     };
     let source = truth.databases[on.from];
-    let stands = durable.cursors.get(&source).map_or(Etag::ZERO, |cursor| cursor.etag);
+    let stands = durable.cursors.get(&source).map_or(Etag::ZERO, |cursor| cursor.etag());
     holds(cursor <= stands, || format!("{on:?} tells of cursor {cursor}, durable is {stands}"))?;
     holds(durable.header.vector.covers(vector), || {
         format!("{on:?} tells of vector {vector:?}, durable is {:?}", durable.header.vector)

@@ -156,6 +156,7 @@ impl Incoming {
                     cursor: end.last,
                     vector: known.vector.clone(),
                     outcomes,
+                    reconciled: None,
                     durations: Durations::default(),
                 }));
             }

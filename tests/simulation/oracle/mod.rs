@@ -151,6 +151,7 @@ fn describe(frame: &ToReceiver) -> String {
         ToReceiver::BatchEnd(end) => format!("batch {} to {}", end.number, end.last),
         ToReceiver::Heartbeat(beat) => format!("from {} to {}", beat.after, beat.last),
         ToReceiver::Rewound { number } => format!("rewound {number}"),
+        ToReceiver::Present(present) => format!("range {} {:?}", present.number, present.through),
         ToReceiver::Offer(_) => "offer".to_owned(),
     }
 }

@@ -66,7 +66,7 @@ impl NodeTruth {
 
     pub(crate) fn cursor(&self, source: DatabaseId) -> Etag {
         let standing = self.visible.as_ref();
-        standing.and_then(|s| s.cursors.get(&source)).map_or(Etag::ZERO, |cursor| cursor.etag)
+        standing.and_then(|s| s.cursors.get(&source)).map_or(Etag::ZERO, |cursor| cursor.etag())
     }
 }
 
@@ -215,6 +215,6 @@ impl Truth {
 /// Whether a commit wrote a cursor.
 pub(crate) fn cursors_of(standing: Option<&Standing>) -> BTreeMap<DatabaseId, Etag> {
     standing.map_or_else(BTreeMap::new, |standing| {
-        standing.cursors.iter().map(|(source, cursor)| (*source, cursor.etag)).collect()
+        standing.cursors.iter().map(|(source, cursor)| (*source, cursor.etag())).collect()
     })
 }

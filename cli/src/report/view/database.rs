@@ -19,6 +19,16 @@ pub(crate) struct DatabaseView {
     tombstones: u64,
     conflicts: u64,
     history_bytes: u64,
+    tombstone_floor: u64,
+    incarnations: Vec<IncarnationView>,
+    retired_incarnations: Vec<String>,
+}
+
+/// One of its incarnations.
+#[derive(Debug, Serialize)]
+struct IncarnationView {
+    id: String,
+    after_etag: u64,
 }
 
 impl From<Database> for DatabaseView {
@@ -34,6 +44,13 @@ impl From<Database> for DatabaseView {
             tombstones: database.tombstones,
             conflicts: database.conflicts,
             history_bytes: database.history_bytes,
+            tombstone_floor: database.tombstone_floor,
+            incarnations: database
+                .incarnations
+                .into_iter()
+                .map(|it| IncarnationView { id: it.id, after_etag: it.after_etag })
+                .collect(),
+            retired_incarnations: database.retired_incarnations,
         }
     }
 }
@@ -54,7 +71,7 @@ impl Shown for DatabaseView {
     }
 
     fn fields(&self) -> Vec<(&'static str, String)> {
-        vec![
+        let mut fields = vec![
             ("name", last_part(&self.name).to_owned()),
             ("id", self.id.clone()),
             ("incarnation", self.incarnation.clone()),
@@ -64,7 +81,18 @@ impl Shown for DatabaseView {
             ("conflicts", grouped(self.conflicts)),
             ("history bytes", grouped(self.history_bytes)),
             ("last etag", self.last_etag.to_string()),
+            ("tombstone floor", self.tombstone_floor.to_string()),
             ("change vector", self.change_vector.clone()),
-        ]
+        ];
+        // One that was never restored nor copied has no history to tell.
+        if self.incarnations.len() > 1 {
+            let life = |it: &IncarnationView| format!("{} behind etag {}", it.id, it.after_etag);
+            let lives: Vec<_> = self.incarnations.iter().map(life).collect();
+            fields.push(("incarnations", lives.join(", ")));
+        }
+        if !self.retired_incarnations.is_empty() {
+            fields.push(("retired", self.retired_incarnations.join(", ")));
+        }
+        fields
     }
 }

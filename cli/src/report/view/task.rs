@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use jackdaw_proto::control::ExternalReplication;
 use jackdaw_proto::control::external_replication::{
-    ConnectionState, LastError, Phase, PhaseKind, Progress, State,
+    ConnectionState, LastError, Phase, PhaseKind, Progress, State, Warning,
 };
+use jackdaw_proto::wire::Reason;
 use serde::Serialize;
 
 use super::{bare, last_part, time};
@@ -25,6 +26,7 @@ pub(crate) struct TaskView {
     topology_discovery_urls: Vec<String>,
     progress: ProgressView,
     error: Option<ErrorView>,
+    warning: Option<WarningView>,
     create_time: String,
     etag: String,
 }
@@ -57,6 +59,8 @@ struct ProgressView {
     items_merged: u64,
     items_conflicted: u64,
     items_left_out: u64,
+    reconciled_removed: u64,
+    reconciled_kept: u64,
 }
 
 /// What went wrong last.
@@ -67,6 +71,14 @@ struct ErrorView {
     time: String,
     retries: u32,
     next_try_time: String,
+}
+
+/// What somebody should know though it works.
+#[derive(Debug, Serialize)]
+struct WarningView {
+    reason: String,
+    message: String,
+    time: String,
 }
 
 impl From<ExternalReplication> for TaskView {
@@ -88,6 +100,7 @@ impl From<ExternalReplication> for TaskView {
             topology_discovery_urls: task.topology_discovery_urls,
             progress: task.progress.map(ProgressView::from).unwrap_or_default(),
             error: task.error.map(ErrorView::from),
+            warning: task.warning.map(WarningView::from),
         }
     }
 }
@@ -123,6 +136,8 @@ impl From<Progress> for ProgressView {
             items_merged: progress.items_merged,
             items_conflicted: progress.items_conflicted,
             items_left_out: progress.items_left_out,
+            reconciled_removed: progress.reconciled_removed,
+            reconciled_kept: progress.reconciled_kept,
         }
     }
 }
@@ -136,6 +151,13 @@ impl From<LastError> for ErrorView {
             message: error.message,
             retries: error.retries,
         }
+    }
+}
+
+impl From<Warning> for WarningView {
+    fn from(warning: Warning) -> Self {
+        let time = time(warning.time.as_ref());
+        Self { reason: warning.reason, message: warning.message, time }
     }
 }
 
@@ -234,6 +256,19 @@ impl Shown for TaskView {
             if !error.next_try_time.is_empty() {
                 fields.push(("next try", error.next_try_time.clone()));
             }
+            // A newer service's reason may not be in this build's catalogue.
+            if let Some(reason) = Reason::parse(&error.reason) {
+                fields.push(("what to do", reason.remedy().to_owned()));
+            }
+        }
+        if progress.reconciled_removed + progress.reconciled_kept > 0 {
+            let (removed, kept) = (progress.reconciled_removed, progress.reconciled_kept);
+            let text = format!("{} removed, {} kept", grouped(removed), grouped(kept));
+            fields.push(("reconciled", text));
+        }
+        if let Some(warning) = &self.warning {
+            let text = format!("{} ({}, {})", warning.message, warning.reason, warning.time);
+            fields.push(("warning", text));
         }
         fields
     }

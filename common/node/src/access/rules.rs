@@ -48,6 +48,9 @@ pub const ROWS: &[Row] = &[
     // Answers with the databases that the caller may read.
     row("/jackdaw.control.v1.Databases/ListDatabases", Rule::AnyTrusted),
     row("/jackdaw.control.v1.Databases/DeleteDatabase", Rule::Operator),
+    row("/jackdaw.control.v1.Databases/BackupDatabase", Rule::Operator),
+    row("/jackdaw.control.v1.Databases/RestoreDatabase", Rule::Operator),
+    row("/jackdaw.control.v1.Databases/RetireIncarnations", Rule::Operator),
     row("/jackdaw.control.v1.ConnectionStrings/CreateConnectionString", ADMIN),
     row("/jackdaw.control.v1.ConnectionStrings/GetConnectionString", ADMIN),
     row("/jackdaw.control.v1.ConnectionStrings/ListConnectionStrings", ADMIN),

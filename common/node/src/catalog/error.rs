@@ -34,6 +34,22 @@ pub enum OpenError {
         /// Where it should be.
         path: PathBuf,
     },
+    /// A database is not where it was made. Only a person knows whether it was moved or copied.
+    #[error(
+        "open database {name} in {}: DATABASE_MOVED_OR_COPIED: {why}\n\
+         if it was moved, and nobody uses it where it was: jackdaw database adopt --moved {name}\n\
+         if it is a copy, or was brought back from one: jackdaw database restore {name}\n\
+         both with --config or --data as the service has it",
+        path.display()
+    )]
+    MovedOrCopied {
+        /// Its name.
+        name: DatabaseName,
+        /// Where it is.
+        path: PathBuf,
+        /// What tells so.
+        why: String,
+    },
     /// A folder holds another database than the one whose name it has.
     #[error("recognise the database in {}: it is {found}, not {expected}", path.display())]
     Mistaken {
@@ -56,6 +72,19 @@ pub enum OpenError {
     /// The thread that did it was ended.
     #[error("finish: it was interrupted")]
     Interrupted,
+}
+
+impl OpenError {
+    /// The same of the database of a name.
+    pub(super) fn of_database(self, name: &DatabaseName) -> Self {
+        match self {
+            Self::Store {
+                path,
+                source: source @ jackdaw_store::OpenError::MovedOrCopied { .. },
+            } => Self::MovedOrCopied { name: name.clone(), path, why: source.to_string() },
+            other => other,
+        }
+    }
 }
 
 /// Why a database was not created. Reads after "failed to".

@@ -61,17 +61,38 @@ impl Folders {
         open(&path, SYSTEM, clock, identity)
     }
 
+    /// Those of a service that was there before.
+    pub(super) fn existing(data: &Path) -> Result<Self, OpenError> {
+        let folders = Self { data: data.to_owned() };
+        let system = data.join("system");
+        match fs::metadata(&system) {
+            Ok(_) => Ok(folders),
+            Err(source) => Err(OpenError::Folder { path: system, source }),
+        }
+    }
+
+    /// The engine of a database that is there.
+    pub(super) fn engine_of(&self, id: DatabaseId) -> Result<Embedded, OpenError> {
+        engine(&self.database(id), EmbeddedOptions::default())
+    }
+
+    /// The empty engine of a database that is to come.
+    pub(super) fn engine_of_new(&self, id: DatabaseId) -> Result<Embedded, OpenError> {
+        let path = self.database(id);
+        make(&path)
+            .and_then(|()| sync(&self.databases()))
+            .map_err(|source| OpenError::Folder { path: path.clone(), source })?;
+        engine(&path, EmbeddedOptions::default())
+    }
+
     /// Makes the folder of a new database, and the database in it.
     pub(super) fn create(
         &self,
         identity: Identity,
         clock: Arc<dyn Clock>,
     ) -> Result<Store, OpenError> {
-        let path = self.database(identity.database);
-        make(&path)
-            .and_then(|()| sync(&self.databases()))
-            .map_err(|source| OpenError::Folder { path: path.clone(), source })?;
-        open(&path, EmbeddedOptions::default(), clock, identity)
+        let engine = self.engine_of_new(identity.database)?;
+        store(&self.database(identity.database), engine, clock, identity)
     }
 
     /// Opens a database that must be there.
@@ -165,4 +186,6 @@ const SYSTEM: EmbeddedOptions = EmbeddedOptions {
     journal_bytes_max: 64 << 20,
     worker_threads: 1,
     reserve_bytes: 64 << 20,
+    // Its etags name nothing to anybody.
+    portable: true,
 };

@@ -13,7 +13,9 @@ mod asked;
 mod database;
 mod error;
 mod folders;
+pub mod offline;
 mod record;
+mod restore;
 #[cfg(test)]
 mod tests;
 
@@ -31,6 +33,7 @@ use tokio::{
 pub use asked::Asked;
 pub use database::{Database, Ending};
 pub use error::{CreateError, DeleteError, OpenError};
+pub use restore::{Restoration, RestoreError};
 
 use crate::entropy;
 use folders::Folders;
@@ -277,10 +280,10 @@ async fn open_one(
     clock: Arc<dyn Clock>,
     record: &DatabaseRecord,
 ) -> Result<Database, OpenError> {
-    let incarnation = entropy::identity()?.incarnation;
-    let identity = Identity { database: record.id, incarnation };
+    let identity = Identity { database: record.id, ..entropy::identity()? };
     let folders = folders.clone();
-    let store = blocking(move || folders.open(identity, clock)).await??;
+    let opened = blocking(move || folders.open(identity, clock)).await?;
+    let store = opened.map_err(|error| error.of_database(&record.name))?;
     Ok(Database::new(record.name.clone(), store, record.asked.clone()))
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use jackdaw_common::DatabaseName;
+use jackdaw_common::{DatabaseName, IncarnationId, limits::INCARNATIONS_MAX, lineage::Life};
 use jackdaw_proto::{
     control::{
         self as wire,
@@ -11,9 +11,14 @@ use jackdaw_proto::{
     convert::{change_vector, time::timestamp},
     wire::{Reason, WireError},
 };
-use tonic::{Request, Response, Status};
+use jackdaw_store::RetireError;
+use tonic::{Request, Response, Status, Streaming};
 
-use super::{door, editing, failure, names, paging::Scope};
+use super::{
+    backup::{self, Pieces},
+    door, editing, failure, names,
+    paging::Scope,
+};
 use crate::{
     access::grants::Grants,
     access::{Identity, Level},
@@ -149,12 +154,80 @@ impl Databases for DatabasesService {
         })?;
         Ok(Response::new(()))
     }
+
+    type BackupDatabaseStream = Pieces;
+
+    async fn backup_database(
+        &self,
+        request: Request<wire::BackupDatabaseRequest>,
+    ) -> Result<Response<Pieces>, Status> {
+        let identity = Identity::of(request.extensions())?.clone();
+        identity.require_operator()?;
+        let name = names::database("name", &request.get_ref().name)?;
+        let database = door::enter(&self.catalog, request.extensions(), &name, Level::Admin)?;
+        tracing::info!(database = %name, caller = identity.name(), "backup begins");
+        Ok(Response::new(backup::backup(database)))
+    }
+
+    async fn restore_database(
+        &self,
+        request: Request<Streaming<wire::RestoreDatabaseRequest>>,
+    ) -> Result<Response<wire::Database>, Status> {
+        door::operator(request.extensions())?;
+        let database = backup::restore(&self.catalog, request.into_inner()).await?;
+        let bound = self.grants.bind(database.name(), database.id()).await;
+        bound.map_err(|error| failure::internal(&error))?;
+        Ok(Response::new(view(&database)))
+    }
+
+    async fn retire_incarnations(
+        &self,
+        request: Request<wire::RetireIncarnationsRequest>,
+    ) -> Result<Response<wire::Database>, Status> {
+        door::operator(request.extensions())?;
+        let wire::RetireIncarnationsRequest { name, incarnations } = request.get_ref();
+        let name = names::database("name", name)?;
+        let database = door::enter(&self.catalog, request.extensions(), &name, Level::Admin)?;
+        let incarnations = incarnation_ids(incarnations)?;
+        database.store().retire(incarnations).await.map_err(|error| not_retired(&error))?;
+        Ok(Response::new(view(&database)))
+    }
 }
 
-fn already_exists(name: &DatabaseName) -> WireError {
+fn incarnation_ids(texts: &[String]) -> Result<Vec<IncarnationId>, WireError> {
+    if texts.is_empty() || texts.len() > INCARNATIONS_MAX {
+        let text = format!("name 1 to {INCARNATIONS_MAX} incarnations");
+        return Err(WireError::field("incarnations", text));
+    }
+    let parse = |(index, text): (usize, &String)| {
+        let parsed = text.parse::<IncarnationId>();
+        parsed.map_err(|error| WireError::field(&format!("incarnations[{index}]"), error))
+    };
+    texts.iter().enumerate().map(parse).collect()
+}
+
+fn not_retired(error: &RetireError) -> WireError {
+    let text = error.to_string();
+    match error {
+        RetireError::InUse(incarnation) => {
+            WireError::new(Reason::IncarnationInUse, text).with("incarnation", incarnation)
+        }
+        RetireError::Unknown(incarnation) => {
+            WireError::new(Reason::IncarnationUnknown, text).with("incarnation", incarnation)
+        }
+        RetireError::Store(error) => failure::store(error),
+    }
+}
+
+pub(super) fn already_exists(name: &DatabaseName) -> WireError {
     WireError::new(Reason::DatabaseAlreadyExists, format!("there is a database {name}"))
         .with("database", name)
         .about("jackdaw/Database", names::of_database(name))
+}
+
+fn incarnation(life: &Life) -> wire::database::Incarnation {
+    let id = life.incarnation.to_string();
+    wire::database::Incarnation { id, after_etag: life.after.get() }
 }
 
 /// A database as it goes out, all of one snapshot.
@@ -172,5 +245,8 @@ fn view(database: &Database) -> wire::Database {
         tombstones: header.tombstones,
         conflicts: header.conflicts,
         history_bytes: header.history_bytes,
+        tombstone_floor: header.tombstone_floor.get(),
+        incarnations: header.lineage().lives().iter().map(incarnation).collect(),
+        retired_incarnations: header.origin.retired.iter().map(ToString::to_string).collect(),
     }
 }

@@ -1,6 +1,7 @@
 //! A service without a network, for tests: real stores in a temporary folder, the real services
 //! behind the real access layer, and callers with the certificates below.
 
+use jackdaw_common::{Lineage, RunId};
 use std::{collections::BTreeMap, convert::Infallible, sync::Arc};
 
 use http::{Request, Response};
@@ -150,7 +151,7 @@ pub(crate) async fn replicate(store: &Store, id: &str, body: Option<&str>, etag:
     let etag = Etag::new(etag).unwrap();
     let begin = Begin {
         source,
-        incarnation,
+        lineage: Lineage::new(incarnation),
         last_etag: etag,
         tombstone_floor: Etag::ZERO,
         vector: ChangeVector::empty(),
@@ -175,6 +176,7 @@ pub(crate) async fn replicate(store: &Store, id: &str, body: Option<&str>, etag:
         epoch: session.epoch,
         after: session.cursor,
         last: etag,
+        run: RunId::NONE,
         frontier: None,
         items: vec![item.into()],
     };

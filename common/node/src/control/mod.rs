@@ -4,7 +4,8 @@
 //! Thin: it reads a request, asks the catalog, and writes the answer. The services that only a
 //! role has live with the role, and use the same parts.
 
-pub mod databases;
+pub mod backup;
+mod databases;
 pub mod door;
 pub mod editing;
 pub mod failure;

@@ -2,7 +2,7 @@
 //!
 //! The domain and the store never draw any; what they need is handed in.
 
-use jackdaw_common::{DatabaseId, IncarnationId};
+use jackdaw_common::{DatabaseId, IncarnationId, RunId};
 use jackdaw_store::Identity;
 use thiserror::Error;
 use uuid::Builder;
@@ -12,7 +12,8 @@ use uuid::Builder;
 #[error("draw random bytes: {0}")]
 pub struct EntropyError(#[from] getrandom::Error);
 
-/// The ids of a new database: a random UUID and a random incarnation.
+/// The ids to open a database with: for a new one a random UUID and a random incarnation, for any a
+/// random run.
 ///
 /// # Errors
 ///
@@ -22,6 +23,7 @@ pub fn identity() -> Result<Identity, EntropyError> {
     Ok(Identity {
         database: DatabaseId::from_bytes(database.into_bytes()),
         incarnation: IncarnationId::from_bytes(bytes()?),
+        run: RunId::from_bytes(bytes()?),
     })
 }
 

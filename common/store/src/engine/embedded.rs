@@ -58,6 +58,8 @@ pub struct EmbeddedOptions {
     /// Free space in bytes that a commit leaves on the disk, beyond its own needs: what other
     /// writers on that disk may take at a stroke without harm. See [`EngineError::NoSpace`].
     pub reserve_bytes: u64,
+    /// Whether a copy of the folder is as good as the folder: it has no place then.
+    pub portable: bool,
 }
 
 impl Default for EmbeddedOptions {
@@ -69,6 +71,7 @@ impl Default for EmbeddedOptions {
             journal_bytes_max: 64 << 20,
             worker_threads: 1,
             reserve_bytes: 64 << 20,
+            portable: false,
         }
     }
 }
@@ -79,6 +82,7 @@ impl Default for EmbeddedOptions {
 /// last [`Snapshot`] taken from it: drop those first to open the folder again or to remove it.
 pub struct Embedded {
     path: PathBuf,
+    portable: bool,
     published: ArcSwap<View>,
     keyspaces: Arc<Keyspaces>,
     pressure: Pressure,
@@ -112,6 +116,7 @@ impl Embedded {
         let view = View::new(&database, &keyspaces);
         Ok(Self {
             path: path.to_path_buf(),
+            portable: options.portable,
             published: ArcSwap::from_pointee(view),
             pressure: Pressure::new(&options),
             space: Space::new(path, options.reserve_bytes),
@@ -196,6 +201,10 @@ impl Engine for Embedded {
         self.published.store(Arc::new(View::new(&self.database, &self.keyspaces)));
         self.pressure.relieve(&self.keyspaces);
         Ok(())
+    }
+
+    fn place(&self) -> Result<Option<String>, EngineError> {
+        if self.portable { Ok(None) } else { folder::place(&self.path).map(Some) }
     }
 }
 

@@ -11,7 +11,7 @@ pub mod memory;
 #[cfg(test)]
 mod tests;
 
-use std::ops::Bound;
+use std::ops::{Bound, RangeBounds};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -48,6 +48,17 @@ pub trait Engine: Send + Sync + 'static {
     /// until the engine is opened again, snapshots of this handle never show the batch, and every
     /// later commit on this handle is refused as `Poisoned` (invariant I14).
     fn commit(&self, batch: WriteBatch) -> Result<(), EngineError>;
+
+    /// What tells the place where the engine keeps its bytes from every other, also from one that a
+    /// copy of them was brought to; the same for as long as they stay there. `None` for an engine
+    /// without such a place.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::Io`].
+    fn place(&self) -> Result<Option<String>, EngineError> {
+        Ok(None)
+    }
 }
 
 /// A consistent view of all tables at one moment; see [`Engine::snapshot`].
@@ -166,6 +177,13 @@ impl ScanRange {
     #[must_use]
     pub fn to(self, key: impl Into<Bytes>) -> Self {
         Self { end: Bound::Included(key.into()), ..self }
+    }
+
+    /// Whether a key lies in it.
+    #[must_use]
+    pub fn contains(&self, key: &Bytes) -> bool {
+        let range = (self.start.as_ref(), self.end.as_ref());
+        RangeBounds::<Bytes>::contains(&range, key)
     }
 
     /// Whether no key can lie in it, so that an engine need not be asked.

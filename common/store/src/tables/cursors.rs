@@ -1,23 +1,40 @@
 //! `cursors`: how far each source has come into this database, and whose session may go on.
 
 use bytes::Bytes;
-use jackdaw_common::{Etag, IncarnationId, Timestamp, limits::CURSOR_TASKS_MAX};
+use jackdaw_common::{
+    Etag, IncarnationId, RunId, Timestamp,
+    limits::CURSOR_TASKS_MAX,
+    lineage::{Lineage, Position},
+};
 
+use super::origin::{read_lives, write_lives};
 use crate::codec::{RowError, RowReader, RowWriter};
 
 /// The place of one source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cursor {
-    /// The source's incarnation that `etag` was issued in.
-    pub incarnation: IncarnationId,
-    /// Everything of the source up to here is durable in this database.
-    pub etag: Etag,
+    /// How far the source is, and who that was: everything of it up to there is durable here.
+    pub position: Position,
+    /// Deletions that the source has forgotten up to this etag are accounted for: it is past them,
+    /// or was reconciled with.
+    pub reconciled: Etag,
+    /// A full reconcile that is under way.
+    pub reconciling: Option<Reconciling>,
     /// The session that may write; an older one applies nothing.
     pub epoch: u64,
     /// The tasks that were accepted, the one heard of last at the end; bounded.
     pub owners: Vec<Owner>,
     /// When the row was last written.
     pub seen: Timestamp,
+}
+
+/// How far a full reconcile has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reconciling {
+    /// The deletions that it accounts for: up to this etag of the source.
+    pub floor: Etag,
+    /// It goes on behind this document id, lower case; empty at its beginning.
+    pub after: Bytes,
 }
 
 /// A task of the source that was accepted.
@@ -30,6 +47,62 @@ pub struct Owner {
 }
 
 impl Cursor {
+    /// The place of a source that was never received from.
+    pub(crate) fn new(lineage: &Lineage, now: Timestamp) -> Self {
+        let mut cursor = Self {
+            position: Position {
+                etag: Etag::ZERO,
+                run: RunId::NONE,
+                newest_run: RunId::NONE,
+                lives: Vec::new(),
+            },
+            reconciled: Etag::ZERO,
+            reconciling: None,
+            epoch: 0,
+            owners: Vec::new(),
+            seen: now,
+        };
+        cursor.know(lineage);
+        cursor
+    }
+
+    /// Everything of the source up to here is durable in this database.
+    pub fn etag(&self) -> Etag {
+        self.position.etag
+    }
+
+    /// The incarnation with which the source was accepted last.
+    pub fn incarnation(&self) -> Option<IncarnationId> {
+        self.position.lives.last().map(|life| life.incarnation)
+    }
+
+    /// Deletions that the source has forgotten are known here up to this etag.
+    pub(crate) fn deletions_known(&self) -> Etag {
+        self.position.etag.max(self.reconciled)
+    }
+
+    /// Notes who the source is that was accepted.
+    pub(crate) fn know(&mut self, lineage: &Lineage) {
+        self.position.newest_run = lineage.newest_run();
+        self.position.lives = lineage.lives().to_vec();
+    }
+
+    /// The source goes on behind `common`: it was restored. What lies above is not common.
+    pub(crate) fn go_back(&mut self, lineage: &Lineage, common: Etag) {
+        self.position.etag = common;
+        self.position.run = lineage.run_of(common);
+        self.reconciled = self.reconciled.min(common);
+        self.reconciling = None;
+    }
+
+    /// Everything of the source up to `etag`, issued in `run`, is durable here now.
+    pub(crate) fn advance(&mut self, etag: Etag, run: RunId) {
+        if etag > self.position.etag {
+            self.position.etag = etag;
+            self.position.run = run;
+        }
+    }
+
     /// The highest generation of `task` that was accepted; 0 before the first.
     pub fn generation(&self, task: u64) -> u64 {
         let owner = self.owners.iter().find(|owner| owner.task == task);
@@ -46,9 +119,17 @@ impl Cursor {
     }
 
     pub(crate) fn encode(&self) -> Bytes {
-        let mut row = RowWriter::new(64);
-        row.fixed(self.incarnation.as_bytes());
-        row.etag(self.etag);
+        let mut row = RowWriter::new(128);
+        row.etag(self.position.etag);
+        row.fixed(self.position.run.as_bytes());
+        row.fixed(self.position.newest_run.as_bytes());
+        write_lives(&mut row, &self.position.lives);
+        row.etag(self.reconciled);
+        row.byte(u8::from(self.reconciling.is_some()));
+        if let Some(reconciling) = &self.reconciling {
+            row.etag(reconciling.floor);
+            row.string(&reconciling.after);
+        }
         row.varint(self.epoch);
         row.varint(self.owners.len() as u64);
         for owner in &self.owners {
@@ -61,13 +142,24 @@ impl Cursor {
 
     pub(crate) fn decode(bytes: Bytes) -> Result<Self, RowError> {
         let mut row = RowReader::open(bytes)?;
-        let incarnation = IncarnationId::from_bytes(row.fixed()?);
-        let (etag, epoch) = (row.etag()?, row.varint()?);
+        let position = Position {
+            etag: row.etag()?,
+            run: RunId::from_bytes(row.fixed()?),
+            newest_run: RunId::from_bytes(row.fixed()?),
+            lives: read_lives(&mut row)?,
+        };
+        let reconciled = row.etag()?;
+        let reconciling = match row.byte()? {
+            0 => None,
+            _ => Some(Reconciling { floor: row.etag()?, after: row.string()? }),
+        };
+        let epoch = row.varint()?;
         let mut owners = Vec::new();
         for _ in 0..row.varint()? {
             owners.push(Owner { task: row.varint()?, generation: row.varint()? });
         }
-        let cursor = Self { incarnation, etag, epoch, owners, seen: row.timestamp()? };
+        let seen = row.timestamp()?;
+        let cursor = Self { position, reconciled, reconciling, epoch, owners, seen };
         row.close()?;
         Ok(cursor)
     }

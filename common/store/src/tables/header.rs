@@ -1,12 +1,14 @@
-//! `header`: the one row that says what a database is and how far it has come.
+//! `header`: the row that says what a database is and how far it has come.
 //!
 //! It is written with every commit, so that it and the rows it speaks of are durable together
 //! (invariant I5).
 
-use bytes::Bytes;
-use jackdaw_common::{ChangeVector, DatabaseId, Etag, IncarnationId, Timestamp};
+use std::sync::Arc;
 
-use super::followers::Followers;
+use bytes::Bytes;
+use jackdaw_common::{ChangeVector, DatabaseId, Etag, IncarnationId, Lineage, Timestamp};
+
+use super::{followers::Followers, origin::Origin};
 use crate::codec::{RowError, RowReader, RowWriter};
 
 /// What a database is and how far it has come.
@@ -41,14 +43,16 @@ pub struct Header {
     pub folded_until: Etag,
     /// The tasks that send this database, and how far their destinations have come.
     pub followers: Followers,
+    /// Where it comes from: a row of its own, seldom written.
+    pub origin: Arc<Origin>,
 }
 
 impl Header {
     /// The header of a database that holds nothing yet.
-    pub(crate) fn new(database: DatabaseId, incarnation: IncarnationId, now: Timestamp) -> Self {
+    pub(crate) fn new(database: DatabaseId, origin: Origin, now: Timestamp) -> Self {
         Self {
             database,
-            incarnation,
+            incarnation: origin.lineage.current(),
             created: now,
             last_etag: Etag::ZERO,
             vector: ChangeVector::empty(),
@@ -61,6 +65,20 @@ impl Header {
             history_bytes: 0,
             folded_until: Etag::ZERO,
             followers: Followers::default(),
+            origin: Arc::new(origin),
+        }
+    }
+
+    /// Its incarnations and runs.
+    pub fn lineage(&self) -> &Lineage {
+        &self.origin.lineage
+    }
+
+    /// Raises the database vector; retired incarnations stay out of it.
+    pub(crate) fn raise(&mut self, vector: &ChangeVector) {
+        self.vector.merge_from(vector);
+        if !self.origin.retired.is_empty() {
+            self.vector = self.vector.without(&self.origin.retired);
         }
     }
 
@@ -83,7 +101,9 @@ impl Header {
         row.seal()
     }
 
-    pub(crate) fn decode(bytes: Bytes) -> Result<Self, RowError> {
+    /// Reads both rows.
+    pub(crate) fn decode(bytes: Bytes, origin: Bytes) -> Result<Self, RowError> {
+        let origin = Arc::new(Origin::decode(origin)?);
         let mut row = RowReader::open(bytes)?;
         let header = Self {
             database: DatabaseId::from_bytes(row.fixed()?),
@@ -100,8 +120,12 @@ impl Header {
             history_bytes: row.varint()?,
             folded_until: row.etag()?,
             followers: Followers::read(&mut row)?,
+            origin,
         };
         row.close()?;
+        if header.incarnation != header.lineage().current() {
+            return Err(RowError("its incarnation is not the one of its origin".to_owned()));
+        }
         Ok(header)
     }
 }

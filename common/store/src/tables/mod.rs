@@ -6,6 +6,7 @@ pub mod followers;
 pub mod header;
 pub mod heads;
 pub mod history;
+pub mod origin;
 
 #[cfg(test)]
 mod tests;

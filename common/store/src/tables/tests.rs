@@ -1,20 +1,25 @@
 //! Rows read back as they were written, in any content; damaged ones do not read.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use jackdaw_common::{
     ChangeVector, Collection, Content, ContentHash, DatabaseId, DocumentId, Entry, Etag,
-    IncarnationId, Timestamp, TransactionMark, Version, conflict::Seen,
+    IncarnationId, Lineage, RunId, Timestamp, TransactionMark, Version,
+    conflict::Seen,
+    lineage::{Life, Position, Run},
 };
 use proptest::prelude::*;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::{
     changes::ChangeRow,
-    cursors::{Cursor, Owner},
+    cursors::{Cursor, Owner, Reconciling},
     followers::Followers,
     header::Header,
     heads::Head,
     history::Superseded,
+    origin::Origin,
 };
 use crate::codec::{RowError, RowWriter};
 
@@ -111,7 +116,8 @@ fn following(tasks: &[(u64, Etag)]) -> Followers {
 
 prop_compose! {
     fn headers()(
-        ids in any::<[[u8; 16]; 2]>(),
+        id in any::<[u8; 16]>(),
+        origin in origins(),
         times in [timestamps(), timestamps()],
         etags in [etags(), etags(), etags()],
         vector in vectors(),
@@ -119,8 +125,8 @@ prop_compose! {
         followers in prop::collection::vec((any::<u64>(), etags()), 0..5),
     ) -> Header {
         Header {
-            database: DatabaseId::from_bytes(ids[0]),
-            incarnation: IncarnationId::from_bytes(ids[1]),
+            database: DatabaseId::from_bytes(id),
+            incarnation: origin.lineage.current(),
             created: times[0],
             last_etag: etags[0],
             vector,
@@ -133,22 +139,56 @@ prop_compose! {
             history_bytes: counts[4],
             folded_until: etags[2],
             followers: following(&followers),
+            origin: Arc::new(origin),
         }
     }
 }
 
 prop_compose! {
+    fn lineages()(
+        lives in prop::collection::btree_map(any::<[u8; 16]>(), etags(), 1..5),
+        runs in prop::collection::btree_map(etags(), any::<[u8; 16]>(), 0..5),
+    ) -> Lineage {
+        let incarnation = |(id, after)| Life { incarnation: IncarnationId::from_bytes(id), after };
+        let mut lives: Vec<_> = lives.into_iter().map(incarnation).collect();
+        lives.sort_by_key(|life| life.after);
+        let run = |(first, id)| Run { id: RunId::from_bytes(id), first };
+        Lineage::from_logs(lives, runs.into_iter().map(run).collect()).unwrap()
+    }
+}
+
+prop_compose! {
+    fn origins()(
+        lineage in lineages(),
+        reissuing in lineages(),
+        retired in prop::collection::vec(any::<[u8; 16]>(), 0..4),
+        place in prop::option::of("[a-z0-9 ]{1,20}"),
+    ) -> Origin {
+        let retired = retired.into_iter().map(IncarnationId::from_bytes).collect();
+        Origin { lineage, retired, place, reissuing: reissuing.lives().to_vec() }
+    }
+}
+
+prop_compose! {
     fn cursors()(
-        incarnation in any::<[u8; 16]>(),
-        etag in etags(),
+        lineage in lineages(),
+        etags in [etags(), etags(), etags()],
+        reconciling in any::<Option<Vec<u8>>>(),
         epoch in any::<u64>(),
         owners in prop::collection::vec(any::<[u64; 2]>(), 0..20),
         seen in timestamps(),
     ) -> Cursor {
-        let incarnation = IncarnationId::from_bytes(incarnation);
         let owner = |[task, generation]: [u64; 2]| Owner { task, generation };
         let owners = owners.into_iter().map(owner).collect();
-        Cursor { incarnation, etag, epoch, owners, seen }
+        let position = Position {
+            etag: etags[0],
+            run: lineage.run_of(etags[0]),
+            newest_run: lineage.newest_run(),
+            lives: lineage.lives().to_vec(),
+        };
+        let reconciling =
+            reconciling.map(|after| Reconciling { floor: etags[1], after: after.into() });
+        Cursor { position, reconciled: etags[2], reconciling, epoch, owners, seen }
     }
 }
 
@@ -190,7 +230,8 @@ proptest! {
 
     #[test]
     fn a_header_reads_back(header in headers()) {
-        prop_assert_eq!(Header::decode(header.encode()).unwrap(), header);
+        let read = Header::decode(header.encode(), header.origin.encode()).unwrap();
+        prop_assert_eq!(read, header);
     }
 
     #[test]
@@ -237,6 +278,13 @@ fn sample() -> ChangeRow {
     }
 }
 
+fn sample_origin() -> Origin {
+    let mut origin = Origin::new(IncarnationId::from_bytes([2; 16]), Some("here".to_owned()));
+    origin.lineage.begin_run(RunId::from_bytes([5; 16]), Etag::new(3).unwrap());
+    origin.retired.push(IncarnationId::from_bytes([7; 16]));
+    origin
+}
+
 fn samples() -> Vec<(&'static str, Bytes, Read)> {
     let row = sample();
     let version = &row.version;
@@ -246,19 +294,16 @@ fn samples() -> Vec<(&'static str, Bytes, Read)> {
         vector: version.vector.clone(),
         documents: 1,
         followers: following(&[(3, row.etag)]),
-        ..Header::new(
-            DatabaseId::from_bytes([3; 16]),
-            IncarnationId::from_bytes([2; 16]),
-            row.stamp,
-        )
+        ..Header::new(DatabaseId::from_bytes([3; 16]), sample_origin(), row.stamp)
     };
+    let lineage = sample_origin().lineage;
     let cursor = Cursor {
-        incarnation: IncarnationId::from_bytes([1; 16]),
-        etag: row.etag,
+        reconciling: Some(Reconciling { floor: row.etag, after: Bytes::from_static(b"a") }),
         epoch: 4,
         owners: vec![Owner { task: 6, generation: 5 }],
-        seen: row.stamp,
+        ..Cursor::new(&lineage, row.stamp)
     };
+    let origin = header.origin.encode();
     let history = [Superseded { etag: row.etag, bytes: 400 }];
     vec![
         ("changes", row.encode(), |row| ChangeRow::decode(sample().etag, row).map(drop)),
@@ -266,7 +311,8 @@ fn samples() -> Vec<(&'static str, Bytes, Read)> {
         ("conflicts", Head::encode_all(&[head.clone(), head]), |row| {
             Head::decode_all(row).map(drop)
         }),
-        ("header", header.encode(), |row| Header::decode(row).map(drop)),
+        ("header", header.encode(), |row| Header::decode(row, sample_origin().encode()).map(drop)),
+        ("origin", origin, |row| Origin::decode(row).map(drop)),
         ("cursors", cursor.encode(), |row| Cursor::decode(row).map(drop)),
         ("history", Superseded::encode_all(&history), |row| Superseded::decode_all(row).map(drop)),
     ]

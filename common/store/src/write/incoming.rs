@@ -4,13 +4,14 @@
 //! vector (invariants I5, I6). Transactions of the source stay transactions here.
 
 use jackdaw_common::{
-    ChangeVector, ContentHash, DatabaseId, Etag, Item, Timestamp,
-    conflict::{Decision, Known, Seen, decide},
+    ChangeVector, ContentHash, DatabaseId, Etag, Item, RunId, Timestamp,
+    change_vector::TooManyEntries,
+    conflict::{Decision, Holder, Known, Seen, decide},
 };
 use thiserror::Error;
 
 use super::{session::load, work::Work};
-use crate::{error::StoreError, keys};
+use crate::{error::StoreError, keys, tables::cursors::Cursor};
 
 /// A batch, or the mere progress of a source when it has no items.
 #[derive(Clone, Debug)]
@@ -23,6 +24,8 @@ pub struct Incoming {
     pub after: Etag,
     /// Etag up to which the source was scanned.
     pub last: Etag,
+    /// The run of the source in which that etag was issued.
+    pub run: RunId,
     /// The source's database vector, at a whole point.
     pub frontier: Option<ChangeVector>,
     /// The versions, in etag order.
@@ -98,6 +101,12 @@ pub enum ApplyError {
         /// This database's last etag.
         last: Etag,
     },
+    /// A source says what it holds, though it was not asked, or elsewhere than where it is due.
+    #[error("the source says what it holds where it was not asked to")]
+    NotReconciling,
+    /// The frontier would make the database's vector too long.
+    #[error("with the frontier, the database's {0}")]
+    VectorTooLong(#[from] TooManyEntries),
     /// The database cannot write.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -109,16 +118,13 @@ pub(crate) fn apply(
     batch: Incoming,
     now: Timestamp,
 ) -> Result<Applied, ApplyError> {
-    let known = load(work, batch.source)?;
-    let current = known.as_ref().map_or(0, |cursor| cursor.epoch);
-    let Some(mut cursor) = known.filter(|_| current == batch.epoch) else {
-        return Err(ApplyError::Fenced { epoch: batch.epoch, current });
-    };
-    if batch.after > cursor.etag {
-        return Err(ApplyError::Gap { after: batch.after, cursor: cursor.etag });
+    let mut cursor = fenced(work, batch.source, batch.epoch)?;
+    if batch.after > cursor.etag() {
+        return Err(ApplyError::Gap { after: batch.after, cursor: cursor.etag() });
     }
     // Before the items take etags of their own, which the source cannot have seen.
-    check_claims(work, &batch)?;
+    let items = batch.items.iter().map(|item| &item.item.version.vector);
+    check_claims(work, items.chain(&batch.frontier))?;
     work.begin(now);
     let mut applied = Applied::default();
     let mut transaction = None;
@@ -131,22 +137,36 @@ pub(crate) fn apply(
         one(work, item, &mut applied)?;
     }
     if let Some(frontier) = batch.frontier {
-        work.header.vector.merge_from(&frontier);
+        work.header.raise(&frontier);
+        work.header.vector.check_bound()?;
     }
-    cursor.etag = cursor.etag.max(batch.last);
+    cursor.advance(batch.last, batch.run);
     cursor.seen = now;
     work.set_small(keys::CURSORS, keys::cursor(batch.source), Some(cursor.encode()));
-    applied.cursor = cursor.etag;
+    applied.cursor = cursor.etag();
     applied.vector = work.header.vector.clone();
     Ok(applied)
 }
 
+/// The cursor of a source, for a session that may still write.
+pub(super) fn fenced(
+    work: &Work<'_>,
+    source: DatabaseId,
+    epoch: u64,
+) -> Result<Cursor, ApplyError> {
+    let known = load(work, source)?;
+    let current = known.as_ref().map_or(0, |cursor| cursor.epoch);
+    known.filter(|_| current == epoch).ok_or(ApplyError::Fenced { epoch, current })
+}
+
 /// Nobody can have seen changes of this database that it has not made. If somebody has, it went
 /// back: what it mints next would stand for two contents.
-fn check_claims(work: &Work<'_>, batch: &Incoming) -> Result<(), ApplyError> {
+pub(super) fn check_claims<'v>(
+    work: &Work<'_>,
+    vectors: impl Iterator<Item = &'v ChangeVector>,
+) -> Result<(), ApplyError> {
     let (own, last) = (work.header.incarnation, work.header.last_etag);
-    let items = batch.items.iter().map(|item| &item.item.version.vector);
-    for vector in items.chain(&batch.frontier) {
+    for vector in vectors {
         let claimed = vector.etag_of(own);
         if claimed > last {
             return Err(ApplyError::FrontierForged { claimed, last });
@@ -160,7 +180,8 @@ fn one(work: &mut Work<'_>, item: IncomingItem, applied: &mut Applied) -> Result
     let present = work.present(&version.id)?;
     let seen =
         Seen { vector: version.vector.clone(), tombstone: version.content.is_tombstone(), hash };
-    match decide(&seen, &present.heads, &work.header.vector) {
+    let holder = Holder { vector: &work.header.vector, retired: &work.header.origin.retired };
+    match decide(&seen, &present.heads, holder) {
         Decision::Ignore(known) => {
             applied.already_present += 1;
             applied.collided += u64::from(known == Known::Collided);

@@ -11,7 +11,9 @@ mod followers;
 mod forget;
 mod incoming;
 mod local;
+mod reconcile;
 mod records;
+mod retire;
 mod session;
 #[cfg(test)]
 mod tests;
@@ -19,14 +21,17 @@ mod work;
 
 use std::sync::Arc;
 
-use jackdaw_common::{Etag, clock::Clock};
+use jackdaw_common::{Etag, IncarnationId, RunId, Timestamp, clock::Clock, limits::RUN_MILLIS_MAX};
 use tokio::sync::oneshot;
+use xxhash_rust::xxh3::Xxh3;
 
 pub use followers::{FollowError, Stands};
 pub use forget::{Forget, ForgetError, Forgotten};
 pub use incoming::{Applied, ApplyError, Incoming, IncomingItem};
 pub use local::{Command, Expected, NewId, TransactError, Written};
+pub use reconcile::{Present, Reconciled};
 pub use records::{Record, RecordError};
+pub use retire::RetireError;
 pub use session::{Begin, BeginError, Session};
 
 use crate::{
@@ -52,6 +57,10 @@ pub(crate) enum Intent {
     Begin(Begin, Reply<Session, BeginError>),
     /// A batch of a source, or just its progress.
     Apply(Incoming, Reply<Applied, ApplyError>),
+    /// What a source holds of a range, in a full reconcile.
+    Reconcile(Present, Reply<Reconciled, ApplyError>),
+    /// Incarnations are dead.
+    Retire(Vec<IncarnationId>, Reply<(), RetireError>),
     /// Records of the services.
     Record(Vec<Record>, Reply<(), RecordError>),
     /// How far the destination of a task is.
@@ -66,7 +75,12 @@ impl Intent {
         match self {
             Self::Transact(commands, _) => commands.iter().map(Command::bytes).sum(),
             Self::Apply(incoming, _) => incoming.bytes(),
-            Self::Begin(..) | Self::Record(..) | Self::Stand(..) | Self::Forget(..) => 0,
+            Self::Begin(..)
+            | Self::Reconcile(..)
+            | Self::Retire(..)
+            | Self::Record(..)
+            | Self::Stand(..)
+            | Self::Forget(..) => 0,
         }
     }
 }
@@ -80,6 +94,8 @@ pub(crate) struct Writer {
     clock: Arc<dyn Clock>,
     published: Snapshot,
     collector: Collector,
+    /// The run that what is written now belongs to, and since when it is that one.
+    run: (RunId, Timestamp),
     /// Whether the last commit was refused: nothing is tried again by itself.
     refused: bool,
 }
@@ -90,8 +106,10 @@ impl Writer {
         clock: Arc<dyn Clock>,
         published: Snapshot,
         collector: Collector,
+        run: RunId,
     ) -> Self {
-        Self { engine, clock, published, collector, refused: false }
+        let run = (run, clock.now());
+        Self { engine, clock, published, collector, run, refused: false }
     }
 
     /// Whether it has something to do though nothing is asked of it: an empty group does a step.
@@ -110,6 +128,7 @@ impl Writer {
         intents: Vec<Intent>,
         publish: impl FnOnce(&Snapshot),
     ) -> Result<(), StoreError> {
+        self.run_on();
         let mut overlay = Overlay::new(self.published.engine());
         let mut header = self.published.header().clone();
         let mut answers = Vec::with_capacity(intents.len());
@@ -141,26 +160,47 @@ impl Writer {
         failure.map_or(Ok(()), Err)
     }
 
+    /// Goes over to another run now and then: a machine that was set back, its memory too, goes on
+    /// in the run it was in, and is told from what it was by the next one at the latest.
+    fn run_on(&mut self) {
+        let (run, since) = self.run;
+        let now = self.clock.now();
+        if now.micros_since(since) < RUN_MILLIS_MAX * 1_000 {
+            return;
+        }
+        let mut hasher = Xxh3::new();
+        hasher.update(run.as_bytes());
+        hasher.update(&now.micros().to_be_bytes());
+        self.run = (RunId::from_bytes(hasher.digest128().to_be_bytes()), now);
+    }
+
     fn decide(&self, overlay: &mut Overlay, header: &mut Header, intent: Intent) -> Answer {
         let now = self.clock.now();
+        let current_run = self.run.0;
         match intent {
-            Intent::Transact(commands, reply) => {
-                run(overlay, header, reply, |work| local::transact(work, commands, now))
-            }
+            Intent::Transact(commands, reply) => run(overlay, header, current_run, reply, |work| {
+                local::transact(work, commands, now)
+            }),
             Intent::Begin(begin, reply) => {
-                run(overlay, header, reply, |work| session::begin(work, begin, now))
+                run(overlay, header, current_run, reply, |work| session::begin(work, begin, now))
             }
             Intent::Apply(batch, reply) => {
-                run(overlay, header, reply, |work| incoming::apply(work, batch, now))
+                run(overlay, header, current_run, reply, |work| incoming::apply(work, batch, now))
+            }
+            Intent::Reconcile(present, reply) => {
+                run(overlay, header, current_run, reply, |work| reconcile::step(work, present, now))
+            }
+            Intent::Retire(incarnations, reply) => {
+                run(overlay, header, current_run, reply, |work| retire::retire(work, incarnations))
             }
             Intent::Record(list, reply) => {
-                run(overlay, header, reply, |work| records::write(work, list))
+                run(overlay, header, current_run, reply, |work| records::write(work, list))
             }
-            Intent::Stand(task, etag, reply) => {
-                run(overlay, header, reply, |work| Ok(followers::stand(work, task, etag)))
-            }
+            Intent::Stand(task, etag, reply) => run(overlay, header, current_run, reply, |work| {
+                Ok(followers::stand(work, task, etag))
+            }),
             Intent::Forget(what, reply) => {
-                run(overlay, header, reply, |work| forget::step(work, what))
+                run(overlay, header, current_run, reply, |work| forget::step(work, what))
             }
         }
     }
@@ -168,6 +208,9 @@ impl Writer {
     fn commit(&self, mut overlay: Overlay, header: &Header) -> Result<Snapshot, StoreError> {
         let header_row = header.encode();
         overlay.put(keys::HEADER, keys::HEADER_KEY.into(), header_row);
+        if !Arc::ptr_eq(&header.origin, &self.published.header().origin) {
+            overlay.put(keys::HEADER, keys::ORIGIN_KEY.into(), header.origin.encode());
+        }
         self.engine.commit(overlay.into_batch())?;
         let number = self.published.commit() + 1;
         Ok(Snapshot::new(self.engine.snapshot()?, header.clone(), number))
@@ -183,6 +226,7 @@ impl Writer {
 fn run<T, E>(
     overlay: &mut Overlay,
     header: &mut Header,
+    run: RunId,
     reply: Reply<T, E>,
     intent: impl FnOnce(&mut Work<'_>) -> Result<T, E>,
 ) -> Answer
@@ -190,7 +234,7 @@ where
     T: Send + 'static,
     E: From<StoreError> + Send + 'static,
 {
-    let mut work = Work::new(overlay, header.clone());
+    let mut work = Work::new(overlay, header.clone(), run);
     let outcome = intent(&mut work).and_then(|value| Ok((value, work.finish()?)));
     let outcome = match outcome {
         Ok((value, after)) => {

@@ -3,8 +3,12 @@
 //! The new epoch is written in the transaction that reads the cursor; every apply checks it. That
 //! is the fence (protocol, "Handshake rules").
 
+use bytes::Bytes;
 use jackdaw_common::{
-    ChangeVector, DatabaseId, Etag, IncarnationId, Timestamp, limits::NEW_COPY_ROWS_MAX,
+    ChangeVector, DatabaseId, Entry, Etag, IncarnationId, Lineage, Timestamp,
+    change_vector::TooManyEntries,
+    limits::NEW_COPY_ROWS_MAX,
+    lineage::{Fork, Kinship, judge},
 };
 use thiserror::Error;
 
@@ -14,7 +18,7 @@ use crate::{
     error::StoreError,
     keys,
     tables::{
-        cursors::{Cursor, Owner},
+        cursors::{Cursor, Owner, Reconciling},
         heads::Head,
     },
 };
@@ -24,8 +28,8 @@ use crate::{
 pub struct Begin {
     /// The source database.
     pub source: DatabaseId,
-    /// Its current incarnation.
-    pub incarnation: IncarnationId,
+    /// Its incarnations and runs.
+    pub lineage: Lineage,
     /// Etag of its newest durable change.
     pub last_etag: Etag,
     /// Deletions at or below this etag it no longer remembers.
@@ -45,6 +49,11 @@ pub struct Session {
     pub epoch: u64,
     /// Where the source goes on.
     pub cursor: Etag,
+    /// Where it would have gone on, had it not been restored or copied since.
+    pub went_back_from: Option<Etag>,
+    /// The source has forgotten deletions that this database has not received: before it goes on,
+    /// it has to say what it holds, behind this document id, lower case.
+    pub reconcile_after: Option<Bytes>,
     /// Everything this database holds.
     pub vector: ChangeVector,
 }
@@ -55,22 +64,19 @@ pub enum BeginError {
     /// Source and destination are one database.
     #[error("source and destination are the same database {0}")]
     SelfReplication(DatabaseId),
-    /// The source is behind what was received from it: its store went back, or is a copy.
-    #[error("source is at etag {last}, but up to {cursor} was received from it")]
-    SourceForked {
-        /// The source's last etag.
-        last: Etag,
-        /// The cursor here.
-        cursor: Etag,
+    /// The source is not the one that was received from: its store went back, or is a copy, and
+    /// nobody has declared it.
+    #[error("the source went back, or is a copy: {0}")]
+    SourceForked(#[from] Fork),
+    /// The source writes under an incarnation that was declared dead here.
+    #[error("the source's incarnation {incarnation} is retired in this database")]
+    IncarnationRetired {
+        /// Its incarnation.
+        incarnation: IncarnationId,
     },
-    /// The source speaks with another incarnation than before.
-    #[error("source has incarnation {offered}, but {known} was received from")]
-    IncarnationChanged {
-        /// What it says now.
-        offered: IncarnationId,
-        /// What it was.
-        known: IncarnationId,
-    },
+    /// Together, source and destination know of too many incarnations.
+    #[error("with what the source has seen, the database's {0}")]
+    VectorTooLong(#[from] TooManyEntries),
     /// A higher generation of the task's owner was accepted before.
     #[error("owner has generation {offered}, but {highest} was accepted before")]
     Fenced {
@@ -78,14 +84,6 @@ pub enum BeginError {
         offered: u64,
         /// The highest accepted.
         highest: u64,
-    },
-    /// The source has forgotten deletions that this database has not received.
-    #[error("source forgot deletions up to etag {floor}, but only {cursor} was received")]
-    FullReconcileRequired {
-        /// What the source has forgotten.
-        floor: Etag,
-        /// The cursor here.
-        cursor: Etag,
     },
     /// The database cannot write.
     #[error(transparent)]
@@ -109,42 +107,55 @@ pub(crate) fn begin(
     if begin.source == work.header.database {
         return Err(BeginError::SelfReplication(begin.source));
     }
+    check_vector(work, &begin)?;
     let known = load(work, begin.source)?;
-    if let Some(cursor) = &known {
-        lineage(&begin, cursor)?;
-    }
-    let mut cursor = known.unwrap_or_else(|| Cursor {
-        incarnation: begin.incarnation,
-        etag: Etag::ZERO,
-        epoch: 0,
-        owners: Vec::new(),
-        seen: now,
-    });
+    let lineage = &begin.lineage;
+    let kinship = known.as_ref().map(|it| judge(&it.position, lineage, begin.last_etag));
+    let kinship = kinship.transpose()?.unwrap_or(Kinship::Same);
+    let mut cursor = known.unwrap_or_else(|| Cursor::new(lineage, now));
     let highest = cursor.generation(begin.task);
     if begin.generation < highest {
         return Err(BeginError::Fenced { offered: begin.generation, highest });
     }
-    if cursor.etag < begin.tombstone_floor && !is_new_copy(work, &cursor, &begin.vector)? {
-        let (floor, cursor) = (begin.tombstone_floor, cursor.etag);
-        return Err(BeginError::FullReconcileRequired { floor, cursor });
+    let before = cursor.etag();
+    if let Kinship::Restored { common } = kinship {
+        cursor.go_back(lineage, common);
     }
+    cursor.know(lineage);
     cursor.epoch += 1;
     cursor.seen = now;
     cursor.accept(Owner { task: begin.task, generation: begin.generation });
+    reconcile(work, &mut cursor, &begin)?;
     work.set_small(keys::CURSORS, keys::cursor(begin.source), Some(cursor.encode()));
-    let vector = work.header.vector.clone();
-    Ok(Session { epoch: cursor.epoch, cursor: cursor.etag, vector })
+    Ok(Session {
+        epoch: cursor.epoch,
+        cursor: cursor.etag(),
+        went_back_from: (kinship != Kinship::Same).then_some(before),
+        reconcile_after: cursor.reconciling.map(|reconciling| reconciling.after),
+        vector: work.header.vector.clone(),
+    })
 }
 
-/// The source is the one that was received from, and not behind what was received.
-fn lineage(begin: &Begin, cursor: &Cursor) -> Result<(), BeginError> {
-    if cursor.incarnation != begin.incarnation {
-        let (offered, known) = (begin.incarnation, cursor.incarnation);
-        return Err(BeginError::IncarnationChanged { offered, known });
+/// What both have seen, and what this database writes next, must fit into one vector.
+fn check_vector(work: &Work<'_>, begin: &Begin) -> Result<(), BeginError> {
+    let header = &work.header;
+    let incarnation = begin.lineage.current();
+    if header.origin.is_retired(incarnation) {
+        return Err(BeginError::IncarnationRetired { incarnation });
     }
-    if cursor.etag > begin.last_etag {
-        let (last, cursor) = (begin.last_etag, cursor.etag);
-        return Err(BeginError::SourceForked { last, cursor });
+    let mut all = header.vector.merge(&begin.vector.without(&header.origin.retired));
+    all.raise(Entry { incarnation: header.incarnation, etag: Etag::MAX });
+    Ok(all.check_bound()?)
+}
+
+/// Whether source and destination must be reconciled in full first: the source does not remember
+/// every deletion that is not here. What was begun with the same floor goes on where it was.
+fn reconcile(work: &Work<'_>, cursor: &mut Cursor, begin: &Begin) -> Result<(), StoreError> {
+    let floor = begin.tombstone_floor;
+    let under_way = cursor.reconciling.take().filter(|reconciling| reconciling.floor == floor);
+    if cursor.deletions_known() < floor && !is_new_copy(work, cursor, &begin.vector)? {
+        let anew = || Reconciling { floor, after: Bytes::new() };
+        cursor.reconciling = Some(under_way.unwrap_or_else(anew));
     }
     Ok(())
 }
@@ -156,7 +167,7 @@ fn is_new_copy(
     cursor: &Cursor,
     source: &ChangeVector,
 ) -> Result<bool, StoreError> {
-    if !cursor.etag.is_zero() || work.header.documents > NEW_COPY_ROWS_MAX as u64 {
+    if !cursor.etag().is_zero() || work.header.documents > NEW_COPY_ROWS_MAX as u64 {
         return Ok(false);
     }
     let base = work.overlay.base();

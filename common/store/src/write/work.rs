@@ -2,9 +2,11 @@
 //!
 //! Rows are kept open until their transaction ends, since each says how many there are.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use jackdaw_common::{
-    ChangeVector, ContentHash, DocumentId, Entry, Etag, Timestamp, TransactionMark, Version,
+    ChangeVector, ContentHash, DocumentId, Entry, Etag, RunId, Timestamp, TransactionMark, Version,
 };
 
 use crate::{
@@ -37,6 +39,11 @@ impl Present {
         }
     }
 
+    /// Whether it is deleted, and nothing else is there.
+    pub(crate) fn is_tombstone(&self) -> bool {
+        matches!(self.heads.as_slice(), [one] if one.seen.tombstone)
+    }
+
     /// Whether several versions stand side by side.
     pub(crate) fn is_conflict(&self) -> bool {
         self.heads.len() > 1
@@ -47,14 +54,16 @@ impl Present {
 pub(crate) struct Work<'w> {
     pub(super) overlay: &'w mut Overlay,
     pub(crate) header: Header,
+    run: RunId,
     stamp: Option<Timestamp>,
     first: Etag,
     rows: Vec<Option<ChangeRow>>,
 }
 
 impl<'w> Work<'w> {
-    pub(crate) fn new(overlay: &'w mut Overlay, header: Header) -> Self {
-        Self { overlay, header, stamp: None, first: Etag::ZERO, rows: Vec::new() }
+    /// What is written belongs to `run`.
+    pub(crate) fn new(overlay: &'w mut Overlay, header: Header, run: RunId) -> Self {
+        Self { overlay, header, run, stamp: None, first: Etag::ZERO, rows: Vec::new() }
     }
 
     /// Fixes the commit stamp: never at or before an earlier one (storage, "Commit stamps").
@@ -83,7 +92,11 @@ impl<'w> Work<'w> {
 
     /// What the database has of `id`.
     pub(crate) fn present(&self, id: &DocumentId) -> Result<Present, StoreError> {
-        let key = id.key().as_bytes();
+        self.present_at(id.key().as_bytes())
+    }
+
+    /// What the database has under the lower-cased id `key`.
+    pub(crate) fn present_at(&self, key: &[u8]) -> Result<Present, StoreError> {
         if let Some(row) = self.overlay.row(keys::DOCUMENTS, key)? {
             return one(keys::DOCUMENTS, key, row);
         }
@@ -243,6 +256,9 @@ impl<'w> Work<'w> {
         conflicted: bool,
     ) -> Result<Head, StoreError> {
         let etag = self.next_etag()?;
+        if self.header.lineage().newest_run() != self.run {
+            Arc::make_mut(&mut self.header.origin).lineage.begin_run(self.run, etag);
+        }
         self.header.last_etag = etag;
         if self.rows.is_empty() {
             self.first = etag;

@@ -2,8 +2,10 @@
 
 use proptest::prelude::*;
 
-use super::*;
-use jackdaw_common::Entry;
+use super::{items::wire_item, *};
+use bytes::BytesMut;
+use jackdaw_common::{Content, Entry, Item, TransactionMark, Version};
+use prost::Message as _;
 
 fn item(body: &str, tombstone: bool, minted: bool) -> Item {
     let entry =
@@ -74,11 +76,14 @@ fn an_item_that_is_none_is_refused() {
 
 #[test]
 fn an_offer_comes_back() {
+    let mut lineage = Lineage::new(IncarnationId::from_bytes([2; 16]));
+    lineage.begin_run(RunId::from_bytes([3; 16]), Etag::new(1).unwrap());
+    lineage.begin_life(IncarnationId::from_bytes([4; 16]), Etag::new(6).unwrap());
     let offer = Offer {
         protocol: (1, 3),
         source_name: "shop".into(),
         source: DatabaseId::from_bytes([1; 16]),
-        incarnation: IncarnationId::from_bytes([2; 16]),
+        lineage,
         last_etag: Etag::new(9).unwrap(),
         tombstone_floor: Etag::new(3).unwrap(),
         vector: item("", false, true).version.vector,
@@ -96,4 +101,77 @@ fn an_offer_comes_back() {
 fn an_empty_frame_is_unknown() {
     let request = wire::ReplicateRequest { frame: None };
     assert_eq!(ToReceiver::try_from(request), Err(FrameError::Unknown));
+}
+
+fn bytes_of(text: &str) -> Bytes {
+    Bytes::copy_from_slice(text.as_bytes())
+}
+
+fn present(after: &str, through: Option<&str>, keys: &[&str]) -> Present {
+    Present {
+        number: 3,
+        vector: item("", false, true).version.vector,
+        after: bytes_of(after),
+        through: through.map(bytes_of),
+        keys: keys.iter().map(|key| bytes_of(key)).collect(),
+    }
+}
+
+#[test]
+fn a_range_comes_back() {
+    for range in [
+        present("", None, &[]),
+        present("", Some("c"), &["a", "b", "c"]),
+        present("b", Some("d"), &["c"]),
+        present("b", None, &["c", "ü"]),
+    ] {
+        let frame = ToReceiver::Present(range);
+        let message = wire::ReplicateRequest::from(frame.clone());
+        assert_eq!(ToReceiver::try_from(message), Ok(frame));
+    }
+}
+
+#[test]
+fn a_range_that_is_none_is_refused() {
+    for range in [
+        present("", None, &["b", "a"]),
+        present("", None, &["a", "a"]),
+        present("a", None, &["a"]),
+        present("", Some("a"), &["b"]),
+        present("b", Some("a"), &[]),
+    ] {
+        let message = wire::ReplicateRequest::from(ToReceiver::Present(range.clone()));
+        let refused = ToReceiver::try_from(message);
+        let named = matches!(refused, Err(FrameError::Field { field: "present.ids", .. }));
+        assert!(named, "{range:?}: {refused:?}");
+    }
+}
+
+#[test]
+fn what_a_receiver_says_of_a_restored_source_comes_back() {
+    let etag = |number| Etag::new(number).unwrap();
+    let accept = ToSender::Accept(Accept {
+        protocol: 1,
+        destination: DatabaseId::from_bytes([1; 16]),
+        incarnation: IncarnationId::from_bytes([2; 16]),
+        cursor: etag(800),
+        went_back_from: Some(etag(1000)),
+        reconcile_after: Some(bytes_of("users/7")),
+        vector: ChangeVector::empty(),
+        window: Window { batches: 4, bytes: 5 },
+        item_bytes_max: 6,
+        transaction_bytes_max: 7,
+    });
+    let ack = ToSender::Ack(Ack {
+        number: 8,
+        cursor: etag(800),
+        vector: ChangeVector::empty(),
+        outcomes: Outcomes::default(),
+        reconciled: Some(Reconciled { removed: 9, kept: 10 }),
+        durations: Durations::default(),
+    });
+    for frame in [accept, ack] {
+        let message = wire::ReplicateResponse::from(frame.clone());
+        assert_eq!(ToSender::try_from(message), Ok(frame));
+    }
 }

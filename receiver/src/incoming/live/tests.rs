@@ -15,7 +15,7 @@ fn offer(task: u64) -> Offer {
         protocol: PROTOCOL,
         source_name: "shop".into(),
         source: SOURCE,
-        incarnation: IncarnationId::from_bytes([2; 16]),
+        lineage: jackdaw_common::Lineage::new(IncarnationId::from_bytes([2; 16])),
         last_etag: Etag::ZERO,
         tombstone_floor: Etag::ZERO,
         vector: ChangeVector::empty(),

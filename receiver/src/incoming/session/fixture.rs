@@ -1,6 +1,7 @@
 //! A session without a network: its frames come from a test and go to it; its store is real, in
 //! memory.
 
+use jackdaw_common::{Lineage, RunId};
 use std::{sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
@@ -72,6 +73,7 @@ impl Rig {
         let identity = Identity {
             database: DatabaseId::from_bytes([1; 16]),
             incarnation: IncarnationId::from_bytes([0x81; 16]),
+            run: RunId::from_bytes([0x41; 16]),
         };
         let store = Store::open(memory, Arc::new(Still), identity).unwrap();
         Self::over(store).await
@@ -81,7 +83,7 @@ impl Rig {
     pub(crate) async fn over(store: Store) -> Self {
         let begin = Begin {
             source: SOURCE,
-            incarnation: INCARNATION,
+            lineage: Lineage::new(INCARNATION),
             last_etag: etag(1_000_000),
             tombstone_floor: Etag::ZERO,
             vector: vector(1_000_000),
@@ -155,7 +157,7 @@ impl Rig {
 
     /// Where the cursor is durably.
     pub(crate) fn cursor(&self) -> u64 {
-        self.store.snapshot().cursor(SOURCE).unwrap().unwrap().etag.get()
+        self.store.snapshot().cursor(SOURCE).unwrap().unwrap().etag().get()
     }
 
     /// Writes a document here.
@@ -194,6 +196,7 @@ pub(crate) fn batch(number: u64, after: u64, etags: &[u64]) -> Vec<ToReceiver> {
     }
     let encoded = encoded.freeze();
     let end = BatchEnd {
+        run: RunId::NONE,
         number,
         last: etag(*etags.last().unwrap()),
         items: etags.len() as u64,
@@ -219,6 +222,7 @@ pub(crate) fn damaged(number: u64, after: u64, etags: &[u64]) -> Vec<ToReceiver>
 /// A heartbeat of the source, with its frontier.
 pub(crate) fn progress(after: u64, last: u64) -> ToReceiver {
     ToReceiver::Heartbeat(SenderHeartbeat {
+        run: RunId::NONE,
         after: etag(after),
         last: etag(last),
         frontier: Some(vector(last)),
@@ -229,6 +233,7 @@ pub(crate) fn progress(after: u64, last: u64) -> ToReceiver {
 /// A heartbeat that says just that the source is there.
 pub(crate) fn here(last: u64) -> ToReceiver {
     ToReceiver::Heartbeat(SenderHeartbeat {
+        run: RunId::NONE,
         after: etag(last),
         last: etag(last),
         frontier: None,

@@ -40,6 +40,7 @@ fn batch(etags: &[u64]) -> Gathered {
     let mut checksum = Xxh3::new();
     frames.iter().for_each(|frame| checksum.update(frame));
     let end = BatchEnd {
+        run: jackdaw_common::RunId::NONE,
         number: 1,
         last: etag(9),
         items: etags.len() as u64,

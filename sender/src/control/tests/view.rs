@@ -108,6 +108,8 @@ async fn progress_is_that_of_the_board_and_the_database() {
             merged: 6,
             conflicted: 7,
             left_out: 8,
+            reconciled_removed: 9,
+            reconciled_kept: 10,
         };
     });
     let progress = site.get_task("1").await.unwrap().progress.unwrap();
@@ -126,8 +128,10 @@ async fn progress_is_that_of_the_board_and_the_database() {
         progress.items_merged,
         progress.items_conflicted,
         progress.items_left_out,
+        progress.reconciled_removed,
+        progress.reconciled_kept,
     ];
-    assert_eq!(counts, [1, 2, 3, 4, 5, 6, 7, 8]);
+    assert_eq!(counts, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
 }
 
 #[tokio::test]

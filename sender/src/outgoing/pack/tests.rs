@@ -1,6 +1,7 @@
 //! What goes into a batch, and what does not; and that the batches of any history, cut anywhere,
 //! show a destination nothing but states of the source.
 
+use jackdaw_common::{Lineage, RunId};
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
@@ -62,7 +63,7 @@ async fn follow(store: &Store) {
 async fn begin(here: &Store, source: u8) -> Session {
     let begin = Begin {
         source: identity(source).database,
-        incarnation: identity(source).incarnation,
+        lineage: Lineage::new(identity(source).incarnation),
         last_etag: etag(1 << 40),
         tombstone_floor: Etag::ZERO,
         vector: ChangeVector::empty(),
@@ -99,6 +100,7 @@ async fn arrive(here: &Store, source: u8, versions: &[(&str, ChangeVector, Optio
         epoch: session.epoch,
         after: session.cursor,
         last: items.last().map_or(session.cursor, |item| item.item.etag),
+        run: RunId::NONE,
         frontier: None,
         items,
     };
@@ -279,6 +281,7 @@ async fn relay(
         epoch: session.epoch,
         after: packed.after,
         last: packed.last,
+        run: RunId::NONE,
         frontier: packed.frontier.clone(),
         items: items(&packed).into_iter().map(IncomingItem::from).collect(),
     };

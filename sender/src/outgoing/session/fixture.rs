@@ -1,5 +1,6 @@
 //! A session without a network: a test is the receiver. The store is real, in memory.
 
+use jackdaw_common::{Lineage, RunId};
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
@@ -31,6 +32,7 @@ pub(crate) fn identity(n: u8) -> Identity {
     Identity {
         database: DatabaseId::from_bytes([n; 16]),
         incarnation: IncarnationId::from_bytes([0x80 | n; 16]),
+        run: RunId::from_bytes([0x40 | n; 16]),
     }
 }
 
@@ -57,7 +59,7 @@ pub(super) async fn fill(store: &Store, ids: std::ops::Range<u64>, bytes: usize)
 pub(super) async fn arrived(store: &Store, minted: Entry) {
     let begin = Begin {
         source: identity(2).database,
-        incarnation: identity(2).incarnation,
+        lineage: Lineage::new(identity(2).incarnation),
         last_etag: etag(1),
         tombstone_floor: Etag::ZERO,
         vector: ChangeVector::empty(),
@@ -82,6 +84,7 @@ pub(super) async fn arrived(store: &Store, minted: Entry) {
         epoch: session.epoch,
         after: Etag::ZERO,
         last: etag(1),
+        run: RunId::NONE,
         frontier: None,
         items: vec![item.into()],
     };
@@ -117,6 +120,8 @@ impl Rig {
             destination: identity(9).database,
             incarnation: identity(9).incarnation,
             cursor: Etag::ZERO,
+            went_back_from: None,
+            reconcile_after: None,
             vector: ChangeVector::empty(),
             window,
             item_bytes_max: 1 << 24,
@@ -184,6 +189,7 @@ impl Rig {
             cursor: etag(batch.last),
             vector: ChangeVector::empty(),
             outcomes: Outcomes { applied: batch.items, ..Outcomes::default() },
+            reconciled: None,
             durations: Durations::default(),
         }))
         .await;

@@ -14,7 +14,10 @@ fn etag(value: u64) -> Etag {
 fn batches() -> VecDeque<InFlight> {
     [(1, 10), (2, 20)]
         .into_iter()
-        .map(|(number, last)| InFlight { number, last: etag(last), items: 10, bytes: 100 })
+        .map(|(number, last)| {
+            let carries = Carries::Items;
+            InFlight { number, last: etag(last), items: 10, bytes: 100, carries }
+        })
         .collect()
 }
 
@@ -24,6 +27,7 @@ fn ack(number: u64, cursor: u64, applied: u64) -> Ack {
         cursor: etag(cursor),
         vector: ChangeVector::empty(),
         outcomes: Outcomes { applied, already_present: 1, ..Outcomes::default() },
+        reconciled: None,
         durations: Durations::default(),
     }
 }

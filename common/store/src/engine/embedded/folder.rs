@@ -3,7 +3,9 @@
 
 use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
+use std::time::UNIX_EPOCH;
 
 use fjall::{CompressionType, Database};
 
@@ -54,6 +56,16 @@ pub(super) fn open(path: &Path, options: &EmbeddedOptions) -> Result<Database, E
 pub(super) fn sync(path: &Path) -> Result<(), EngineError> {
     let synced = sync_entries(&path.join(KEYSPACES)).and_then(|()| sync_entries(path));
     synced.map_err(io_while("syncing the folder"))
+}
+
+/// What tells the folder from a copy of it: inode and birth of its lock file, which is never
+/// replaced. Not the device's number, which a restart of the machine may change.
+pub(super) fn place(path: &Path) -> Result<String, EngineError> {
+    let lock = fs::metadata(path.join(LOCK)).map_err(io_while("asking for the lock file"))?;
+    // Where files have no birth the inode has to do.
+    let born = lock.created().ok().and_then(|born| born.duration_since(UNIX_EPOCH).ok());
+    let born = born.map_or_else(String::new, |born| format!(", born {}", born.as_nanos()));
+    Ok(format!("inode {}{born}", lock.ino()))
 }
 
 /// What opening `path` failed with.

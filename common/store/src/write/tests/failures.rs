@@ -45,7 +45,7 @@ async fn a_full_disk_refuses_and_then_goes_on() {
     assert!(matches!(&refused, Err(ApplyError::Store(e)) if e.is_no_space()), "{refused:?}");
     assert!(store.failed().borrow().is_none());
     assert_eq!((store.snapshot().header().clone(), changes(&store, 0)), before);
-    assert_eq!(store.snapshot().cursor(source(2)).unwrap().unwrap().etag, Etag::ZERO);
+    assert_eq!(store.snapshot().cursor(source(2)).unwrap().unwrap().etag(), Etag::ZERO);
     assert_eq!(reads(&store, "there"), ["0"]);
 
     // Space again: the same handle goes on, and no etag was lost.

@@ -131,7 +131,7 @@ async fn an_intent_that_fails_does_not_disturb_its_neighbours() {
         assert_eq!(reads(&store, id), [expected]);
     }
     assert!(reads(&store, "d").is_empty());
-    assert_eq!(store.snapshot().cursor(source(2)).unwrap().unwrap().etag, Etag::ZERO);
+    assert_eq!(store.snapshot().cursor(source(2)).unwrap().unwrap().etag(), Etag::ZERO);
     audit(&store.snapshot());
 }
 
@@ -217,7 +217,7 @@ async fn a_batch_behind_a_newer_session_is_fenced() {
     assert_eq!((begun.epoch, begun.cursor), (2, etag(4)));
     let late = late.await.unwrap();
     assert!(matches!(late, Err(ApplyError::Fenced { epoch: 1, current: 2 })), "{late:?}");
-    assert_eq!(store.snapshot().cursor(source(2)).unwrap().unwrap().etag, etag(4));
+    assert_eq!(store.snapshot().cursor(source(2)).unwrap().unwrap().etag(), etag(4));
 }
 
 /// Any intents, in groups of any size, leave the very rows and answers that they leave one by one.
@@ -236,7 +236,8 @@ mod any_grouping {
             let new = Store::open(memory.clone(), clock.clone(), identity(1)).unwrap();
             let snapshot = new.snapshot();
             let engine = Arc::new(memory.clone());
-            Self { writer: Writer::new(engine, clock, snapshot, Collector::default()), memory }
+            let (collector, run) = (Collector::default(), identity(1).run);
+            Self { writer: Writer::new(engine, clock, snapshot, collector, run), memory }
         }
 
         /// Answers what was answered, as text.

@@ -361,7 +361,7 @@ fn sources_have_places_of_their_own() {
         let refused = store.apply(batch(3, three, 50, item(3, 60, "b"))).await;
         assert!(matches!(refused, Err(ApplyError::Gap { .. })), "{refused:?}");
         store.apply(batch(3, three, 0, item(3, 7, "b"))).await.unwrap();
-        let at = |n| store.snapshot().cursor(source(n)).unwrap().unwrap().etag;
+        let at = |n| store.snapshot().cursor(source(n)).unwrap().unwrap().etag();
         assert_eq!((at(2), at(3)), (etag(50), etag(7)));
     });
 }

@@ -1,9 +1,17 @@
 //! How a source's session begins, and that an older one writes no more.
 
-use jackdaw_common::{ChangeVector, DatabaseId, Etag, IncarnationId, Timestamp};
+use bytes::Bytes;
+use jackdaw_common::{
+    ChangeVector, DatabaseId, Etag, IncarnationId, Lineage, Timestamp, lineage::Fork,
+};
 
 use super::super::harness::*;
 use crate::{ApplyError, Begin, BeginError, Session, Store, tables::cursors::Owner};
+
+/// The lineage of a database that none of the tests' is.
+fn other() -> Lineage {
+    Lineage::new(IncarnationId::from_bytes([7; 16]))
+}
 
 /// Brings the cursor of source 2 to an etag, in a session of its own.
 async fn received(store: &Store, last: u64) {
@@ -18,10 +26,17 @@ fn a_first_session_begins_at_the_beginning() {
         let store = place.open_at(1, TestClock::at(123));
         put(&store, "a", "1").await;
         let begun = session(&store, 2).await;
-        let expected = Session { epoch: 1, cursor: Etag::ZERO, vector: vector(&[(1, 1)]) };
+        let expected = Session {
+            epoch: 1,
+            cursor: Etag::ZERO,
+            went_back_from: None,
+            reconcile_after: None,
+            vector: vector(&[(1, 1)]),
+        };
         assert_eq!(begun, expected);
         let cursor = store.snapshot().cursor(source(2)).unwrap().unwrap();
-        assert_eq!((cursor.incarnation, cursor.etag), (identity(2).incarnation, Etag::ZERO));
+        let known = (cursor.incarnation(), cursor.etag());
+        assert_eq!(known, (Some(identity(2).incarnation), Etag::ZERO));
         assert_eq!((cursor.epoch, cursor.owners), (1, vec![Owner { task: 1, generation: 1 }]));
         assert_eq!(cursor.seen, Timestamp::from_micros(123));
         assert_eq!(store.snapshot().cursor(source(3)).unwrap(), None);
@@ -39,7 +54,13 @@ fn a_session_goes_on_where_the_last_one_was() {
         drop(store);
         let store = place.open(1);
         let begun = session(&store, 2).await;
-        let expected = Session { epoch: 3, cursor: etag(5), vector: vector(&[(2, 5)]) };
+        let expected = Session {
+            epoch: 3,
+            cursor: etag(5),
+            went_back_from: None,
+            reconcile_after: None,
+            vector: vector(&[(2, 5)]),
+        };
         assert_eq!(begun, expected);
         // Another source has a place of its own.
         let other = session(&store, 3).await;
@@ -53,7 +74,7 @@ async fn a_database_is_no_source_of_itself() {
     let refused = store.begin(calling(1)).await;
     assert!(matches!(refused, Err(BeginError::SelfReplication(id)) if id == source(1)));
     // Nor under another incarnation.
-    let begin = Begin { incarnation: IncarnationId::from_bytes([7; 16]), ..calling(1) };
+    let begin = Begin { lineage: other(), ..calling(1) };
     assert!(matches!(store.begin(begin).await, Err(BeginError::SelfReplication(_))));
     assert_eq!(store.snapshot().cursor(source(1)).unwrap(), None);
 }
@@ -64,25 +85,12 @@ async fn a_source_that_went_back_is_refused() {
     received(&store, 5).await;
     let at = |last| Begin { last_etag: etag(last), ..calling(2) };
     match store.begin(at(4)).await {
-        Err(BeginError::SourceForked { last, cursor }) => {
-            assert_eq!((last, cursor), (etag(4), etag(5)));
+        Err(BeginError::SourceForked(fork)) => {
+            assert_eq!(fork, Fork::Behind { last: etag(4), received: etag(5) });
         }
         other => panic!("{other:?}"),
     }
     store.begin(at(5)).await.unwrap();
-}
-
-#[tokio::test]
-async fn a_source_with_another_incarnation_is_refused() {
-    let store = in_memory(1);
-    let changed = IncarnationId::from_bytes([7; 16]);
-    received(&store, 5).await;
-    match store.begin(Begin { incarnation: changed, ..calling(2) }).await {
-        Err(BeginError::IncarnationChanged { offered, known }) => {
-            assert_eq!((offered, known), (changed, identity(2).incarnation));
-        }
-        other => panic!("{other:?}"),
-    }
 }
 
 #[tokio::test]
@@ -101,7 +109,7 @@ async fn a_lower_generation_of_a_task_is_refused() {
 }
 
 #[tokio::test]
-async fn a_source_that_forgot_what_was_not_received_is_refused() {
+async fn a_source_that_forgot_what_was_not_received_is_reconciled_with() {
     let store = in_memory(1);
     let floor = |floor| Begin { tombstone_floor: etag(floor), ..calling(2) };
     // Nothing was received from it, so nothing is here that it deleted since; also when a session
@@ -109,15 +117,13 @@ async fn a_source_that_forgot_what_was_not_received_is_refused() {
     for epoch in 1..3 {
         let begun = store.begin(floor(100)).await.unwrap();
         assert_eq!((begun.epoch, begun.cursor), (epoch, Etag::ZERO));
+        assert_eq!(begun.reconcile_after, None);
     }
     received(&store, 5).await;
-    match store.begin(floor(6)).await {
-        Err(BeginError::FullReconcileRequired { floor, cursor }) => {
-            assert_eq!((floor, cursor), (etag(6), etag(5)));
-        }
-        other => panic!("{other:?}"),
+    for (forgotten, reconcile) in [(6, true), (100, true), (5, false)] {
+        let begun = store.begin(floor(forgotten)).await.unwrap();
+        assert_eq!((begun.cursor, begun.reconcile_after.is_some()), (etag(5), reconcile));
     }
-    store.begin(floor(5)).await.unwrap();
 }
 
 /// Whatever else is wrong, the first rule that does not hold is the one that is named.
@@ -128,7 +134,7 @@ async fn the_rules_are_tried_in_their_order() {
     store.apply(progress(2, 1, 5, &vector(&[(2, 5)]))).await.unwrap();
     let all_wrong = Begin {
         source: source(1),
-        incarnation: IncarnationId::from_bytes([7; 16]),
+        lineage: calling(2).lineage,
         last_etag: etag(1),
         tombstone_floor: etag(9),
         vector: ChangeVector::empty(),
@@ -137,25 +143,21 @@ async fn the_rules_are_tried_in_their_order() {
     };
     let refused = |outcome: Result<Session, BeginError>| match outcome.unwrap_err() {
         BeginError::SelfReplication(_) => "self",
-        BeginError::IncarnationChanged { .. } => "incarnation",
+        BeginError::IncarnationRetired { .. } => "retired",
         BeginError::SourceForked { .. } => "forked",
         BeginError::Fenced { .. } => "fenced",
-        BeginError::FullReconcileRequired { .. } => "reconcile",
-        BeginError::Store(error) => panic!("{error}"),
+        other => panic!("{other}"),
     };
     assert_eq!(refused(store.begin(all_wrong.clone()).await), "self");
     let wrong = Begin { source: source(2), ..all_wrong };
-    assert_eq!(refused(store.begin(wrong.clone()).await), "incarnation");
-    let wrong = Begin { incarnation: identity(2).incarnation, ..wrong };
     assert_eq!(refused(store.begin(wrong.clone()).await), "forked");
     let wrong = Begin { last_etag: etag(9), ..wrong };
     assert_eq!(refused(store.begin(wrong.clone()).await), "fenced");
-    let wrong = Begin { generation: 7, ..wrong };
-    assert_eq!(refused(store.begin(wrong.clone()).await), "reconcile");
     // None of them began a session: the one there is goes on.
     store.apply(progress(2, 1, 6, &vector(&[(2, 6)]))).await.unwrap();
-    let right = Begin { tombstone_floor: etag(6), ..wrong };
-    assert_eq!(store.begin(right).await.unwrap().epoch, 2);
+    let right = Begin { generation: 7, ..wrong };
+    let begun = store.begin(right).await.unwrap();
+    assert_eq!((begun.epoch, begun.reconcile_after), (2, Some(Bytes::new())));
 }
 
 #[test]
@@ -175,7 +177,7 @@ fn an_older_session_writes_no_more() {
         let refused = store.apply(progress(2, old.epoch, 9, &vector(&[(2, 9)]))).await;
         assert!(matches!(refused, Err(ApplyError::Fenced { .. })));
         assert_eq!((store.snapshot().header().clone(), changes(&store, 0)), before);
-        assert_eq!(store.snapshot().cursor(source(2)).unwrap().unwrap().etag, etag(3));
+        assert_eq!(store.snapshot().cursor(source(2)).unwrap().unwrap().etag(), etag(3));
         store.apply(batch(2, new.epoch, 3, item(4))).await.unwrap();
     });
 }

@@ -46,7 +46,7 @@ impl Link {
         let header = snapshot.header();
         let begin = Begin {
             source: source.database_id(),
-            incarnation: source.incarnation(),
+            lineage: header.lineage().clone(),
             last_etag: header.last_etag,
             tombstone_floor: header.tombstone_floor,
             vector: header.vector.clone(),
@@ -71,6 +71,7 @@ impl Link {
             epoch: self.session.epoch,
             after: self.cursor,
             last,
+            run: self.source.snapshot().header().lineage().run_of(last),
             frontier,
             items,
         }

@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use jackdaw_common::{DatabaseId, IncarnationId, Timestamp, clock::Clock};
+use jackdaw_common::{DatabaseId, IncarnationId, RunId, Timestamp, clock::Clock};
 use tempfile::TempDir;
 
 use crate::{
@@ -41,6 +41,7 @@ pub(crate) fn identity(n: u8) -> Identity {
     Identity {
         database: DatabaseId::from_bytes([n; 16]),
         incarnation: IncarnationId::from_bytes([0x80 | n; 16]),
+        run: RunId::from_bytes([0x40 | n; 16]),
     }
 }
 

@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use jackdaw_common::{
-    ChangeVector, Content, DatabaseId, DocumentId, Entry, Etag, Item, Timestamp, TransactionMark,
-    Version,
+    ChangeVector, Content, DatabaseId, DocumentId, Entry, Etag, Item, Lineage, RunId, Timestamp,
+    TransactionMark, Version,
 };
 
 use super::identity;
@@ -139,7 +139,7 @@ pub(crate) async fn task(store: &Store, task: u64, there: bool) {
 pub(crate) fn calling(n: u8) -> Begin {
     Begin {
         source: source(n),
-        incarnation: identity(n).incarnation,
+        lineage: Lineage::new(identity(n).incarnation),
         last_etag: etag(1_000_000),
         tombstone_floor: Etag::ZERO,
         vector: vector(&[(n, 1_000_000)]),
@@ -184,6 +184,7 @@ pub(crate) fn batch(n: u8, epoch: u64, after: u64, items: Vec<Item>) -> Incoming
         epoch,
         after: etag(after),
         last,
+        run: RunId::NONE,
         frontier: None,
         items: items.into_iter().map(IncomingItem::from).collect(),
     }

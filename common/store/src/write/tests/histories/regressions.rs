@@ -76,6 +76,7 @@ async fn an_item_from_this_databases_own_future_is_refused() {
         epoch: session.epoch,
         after: session.cursor,
         last: item.etag,
+        run: jackdaw_common::RunId::NONE,
         frontier: None,
         items: vec![item.into()],
     };

@@ -1,0 +1,251 @@
+//! What somebody declares of a closed database: that its folder was moved, or that it was restored
+//! or copied.
+//!
+//! Nothing here is done by itself: only a person knows whether a folder is the original or a copy.
+//! Called on an engine that no [`Store`](crate::Store) has open.
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use jackdaw_common::{
+    ChangeVector, Entry, Etag, IncarnationId, limits::REISSUE_ROWS_MAX, lineage::Life,
+};
+use thiserror::Error;
+
+use crate::{
+    engine::{Direction, Engine, ScanRange, Snapshot, Table, WriteBatch},
+    error::StoreError,
+    keys,
+    read::header,
+    tables::{changes::ChangeRow, header::Header, heads::Head},
+    write::corrupt,
+};
+
+/// Why a declaration was not carried out.
+#[derive(Debug, Error)]
+pub enum DeclareError {
+    /// There is no database in the engine.
+    #[error("there is no database")]
+    Missing,
+    /// A declaration is under way that must be carried out first.
+    #[error("a restore was interrupted; repeat it first")]
+    Unfinished,
+    /// The etag lies beyond what the database has.
+    #[error("it cannot have gone back to etag {etag}: its last is {last}")]
+    Beyond {
+        /// What was said.
+        etag: Etag,
+        /// Its last etag.
+        last: Etag,
+    },
+    /// It cannot be read or written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What was declared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Declared {
+    /// What the database writes from now on, it writes as this.
+    pub incarnation: IncarnationId,
+    /// Everything up to here it has in common with what it was restored or copied from.
+    pub common: Etag,
+    /// Its last etag.
+    pub last: Etag,
+    /// Versions behind that, which it wrote before anybody said so, and which are the new
+    /// incarnation's now.
+    pub reissued: u64,
+}
+
+/// Declares that the folder was moved: nobody uses it where it was, nor any copy of it.
+///
+/// # Errors
+///
+/// [`DeclareError`]; nothing was changed.
+pub fn adopt(engine: &dyn Engine) -> Result<(), DeclareError> {
+    let mut header = open(engine)?;
+    if !header.origin.reissuing.is_empty() {
+        return Err(DeclareError::Unfinished);
+    }
+    Arc::make_mut(&mut header.origin).place = engine.place().map_err(StoreError::from)?;
+    write(engine, &header, WriteBatch::new())
+}
+
+/// Declares that the database went back to `forked_at`, or is a copy made there; `None`: where it
+/// ends. Everything behind becomes what `incarnation` wrote, so that it is not taken for what the
+/// original wrote under the same etags. One that was interrupted goes on when it is repeated.
+///
+/// # Errors
+///
+/// [`DeclareError`].
+pub fn restored(
+    engine: &dyn Engine,
+    incarnation: IncarnationId,
+    forked_at: Option<Etag>,
+) -> Result<Declared, DeclareError> {
+    let mut header = open(engine)?;
+    if header.origin.reissuing.is_empty() {
+        begin(engine, &mut header, incarnation, forked_at)?;
+    }
+    let life = header.lineage().lives().last().copied();
+    let Life { incarnation, after: common } =
+        life.unwrap_or(Life { incarnation, after: header.last_etag });
+    let mut reissued = 0;
+    if !header.origin.reissuing.is_empty() {
+        let reissue = Reissue { from: header.origin.reissuing.clone(), to: incarnation };
+        reissued = reissue.all_behind(engine, common)?;
+        Arc::make_mut(&mut header.origin).reissuing.clear();
+        write(engine, &header, WriteBatch::new())?;
+    }
+    Ok(Declared { incarnation, common, last: header.last_etag, reissued })
+}
+
+/// Writes down what is going to be done, before any of it is.
+fn begin(
+    engine: &dyn Engine,
+    header: &mut Header,
+    incarnation: IncarnationId,
+    forked_at: Option<Etag>,
+) -> Result<(), DeclareError> {
+    let last = header.last_etag;
+    let common = forked_at.unwrap_or(last);
+    if common > last {
+        return Err(DeclareError::Beyond { etag: common, last });
+    }
+    let origin = Arc::make_mut(&mut header.origin);
+    if common < last {
+        // Of an incarnation that began behind the fork nothing is common.
+        let lives = origin.lineage.lives();
+        let ends = lives.iter().skip(1).map(|next| next.after).chain([last]);
+        let replaced = lives.iter().zip(ends).filter(|(_, end)| *end > common);
+        origin.reissuing = replaced
+            .map(|(life, _)| {
+                let after = if life.after < common { common } else { Etag::ZERO };
+                Life { incarnation: life.incarnation, after }
+            })
+            .collect();
+    }
+    origin.lineage.begin_life(incarnation, common);
+    origin.place = engine.place().map_err(StoreError::from)?;
+    let reissue = Reissue { from: origin.reissuing.clone(), to: incarnation };
+    header.vector = reissue.vector(&header.vector);
+    header.incarnation = incarnation;
+    write(engine, header, WriteBatch::new())
+}
+
+fn open(engine: &dyn Engine) -> Result<Header, DeclareError> {
+    let snapshot = engine.snapshot().map_err(StoreError::from)?;
+    header(&*snapshot)?.ok_or(DeclareError::Missing)
+}
+
+fn write(engine: &dyn Engine, header: &Header, mut batch: WriteBatch) -> Result<(), DeclareError> {
+    batch.put(keys::HEADER, keys::HEADER_KEY, header.encode());
+    batch.put(keys::HEADER, keys::ORIGIN_KEY, header.origin.encode());
+    Ok(engine.commit(batch).map_err(StoreError::from)?)
+}
+
+/// What some incarnations issued, each behind an etag, becomes another's.
+struct Reissue {
+    from: Vec<Life>,
+    to: IncarnationId,
+}
+
+impl Reissue {
+    fn vector(&self, vector: &ChangeVector) -> ChangeVector {
+        self.from.iter().fold(vector.clone(), |vector, life| {
+            vector.reissued(life.incarnation, life.after, self.to)
+        })
+    }
+
+    fn is_replaced(&self, entry: &Entry) -> bool {
+        self.from.iter().any(|it| it.incarnation == entry.incarnation && entry.etag > it.after)
+    }
+
+    /// Reissues every row behind `common`, step by step; each step may be done again.
+    fn all_behind(&self, engine: &dyn Engine, common: Etag) -> Result<u64, StoreError> {
+        let (mut after, mut reissued) = (common, 0);
+        loop {
+            let snapshot = engine.snapshot()?;
+            let mut batch = WriteBatch::new();
+            let mut looked = 0;
+            let range = ScanRange::after(keys::change(after));
+            let rows = snapshot.scan(keys::CHANGES, range, Direction::Forward);
+            for row in rows.take(REISSUE_ROWS_MAX) {
+                let (key, value) = row?;
+                looked += 1;
+                after = keys::etag(keys::CHANGES, &key)?;
+                let row = ChangeRow::decode(after, value);
+                let row = row.map_err(|error| corrupt(keys::CHANGES, &key, error))?;
+                reissued += u64::from(self.row(&*snapshot, row, &mut batch)?);
+            }
+            if !batch.is_empty() {
+                engine.commit(batch)?;
+            }
+            if looked < REISSUE_ROWS_MAX {
+                return Ok(reissued);
+            }
+        }
+    }
+
+    /// Reissues one row, if it was written here: what others have minted stays theirs.
+    fn row(
+        &self,
+        snapshot: &dyn Snapshot,
+        mut row: ChangeRow,
+        batch: &mut WriteBatch,
+    ) -> Result<bool, StoreError> {
+        let vector = self.vector(&row.version.vector);
+        let own = row.minted.as_ref().is_none_or(|minted| self.is_replaced(minted));
+        if !own || vector == row.version.vector {
+            return Ok(false);
+        }
+        row.minted = row.minted.map(|minted| Entry { incarnation: self.to, ..minted });
+        row.version.vector = vector;
+        batch.put(keys::CHANGES, keys::change(row.etag), row.encode());
+        let key = keys::document(&row.version.id);
+        for table in [keys::DOCUMENTS, keys::TOMBSTONES, keys::CONFLICTS] {
+            self.head(snapshot, batch, table, &key, &row)?;
+        }
+        Ok(true)
+    }
+
+    /// The head that leads to `row`, if it stands in `table`.
+    fn head(
+        &self,
+        snapshot: &dyn Snapshot,
+        batch: &mut WriteBatch,
+        table: Table,
+        key: &Bytes,
+        row: &ChangeRow,
+    ) -> Result<(), StoreError> {
+        let is_conflict = table == keys::CONFLICTS;
+        // Of a conflict this very step may have rewritten another version.
+        let mut written = batch.operations().iter().rev().take_while(|_| is_conflict);
+        let written = written.find(|it| it.table == table && it.key == *key);
+        let value = match written {
+            Some(operation) => operation.value.clone(),
+            None => snapshot.get(table, key)?,
+        };
+        let Some(value) = value else { return Ok(()) };
+        let heads = if is_conflict {
+            Head::decode_all(value)
+        } else {
+            Head::decode(value).map(|head| vec![head])
+        };
+        let mut heads = heads.map_err(|error| corrupt(table, key, error))?;
+        let Some(head) = heads.iter_mut().find(|head| head.etag == row.etag) else {
+            return Ok(());
+        };
+        head.seen.vector = row.version.vector.clone();
+        heads.sort_by(|one, other| one.vector().cmp(other.vector()));
+        let value = match heads.as_slice() {
+            [one] if !is_conflict => one.encode(),
+            many => Head::encode_all(many),
+        };
+        batch.put(table, key.clone(), value);
+        Ok(())
+    }
+}

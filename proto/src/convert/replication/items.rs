@@ -1,0 +1,125 @@
+//! Items of a batch: domain to wire and back. Bodies are shared on both ways, never copied.
+
+use bytes::{Buf, Bytes, BytesMut};
+use jackdaw_common::{ChangeVector, Content, Etag, Item, Timestamp, TransactionMark, Version};
+use prost::Message as _;
+
+use super::{FrameError, bytes, wire};
+
+/// An item on its way into a frame.
+pub struct OutgoingItem {
+    message: wire::Item,
+    bytes: usize,
+}
+
+impl OutgoingItem {
+    /// Prepares `item`; its body is shared, not copied.
+    pub fn new(item: &Item) -> Self {
+        let message = wire_item(item);
+        let bytes = message.encoded_len();
+        Self { bytes: bytes + prost::length_delimiter_len(bytes), message }
+    }
+
+    /// Names another transaction that it travels in.
+    pub fn travel_in(&mut self, transaction: TransactionMark) {
+        self.message.transaction = transaction.first.get();
+        self.message.transaction_rows = transaction.rows;
+        let bytes = self.message.encoded_len();
+        self.bytes = bytes + prost::length_delimiter_len(bytes);
+    }
+
+    /// Bytes it takes in the frame.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Appends it to a frame's worth of items.
+    pub fn append_to(&self, frame: &mut BytesMut) {
+        frame.reserve(self.bytes);
+        let Ok(()) = self.message.encode_length_delimited(frame) else {
+            unreachable!("a BytesMut grows as it is written");
+        };
+    }
+}
+
+pub(super) fn wire_item(item: &Item) -> wire::Item {
+    let version = &item.version;
+    let minted = item
+        .minted
+        .and_then(|minted| version.vector.entries().iter().position(|entry| *entry == minted))
+        .and_then(|index| u32::try_from(index + 1).ok());
+    wire::Item {
+        etag: item.etag.get(),
+        transaction: item.transaction.first.get(),
+        transaction_rows: item.transaction.rows,
+        vector: bytes(&version.vector),
+        last_modified: version.last_modified.micros(),
+        id: version.id.as_str().to_owned(),
+        collection: version.collection.as_str().to_owned(),
+        minted: minted.unwrap_or(0),
+        kind: Some(match &version.content {
+            Content::Document(body) => wire::item::Kind::Document(body.clone()),
+            Content::Tombstone => wire::item::Kind::Tombstone(wire::Tombstone {}),
+        }),
+    }
+}
+
+/// Reads a frame's worth of items; bodies share its memory.
+///
+/// # Errors
+///
+/// The first item that is not one, by its index in the frame.
+pub fn decode_items(mut encoded: Bytes, items: &mut Vec<Item>) -> Result<(), FrameError> {
+    let mut index = 0;
+    while encoded.has_remaining() {
+        let message = wire::Item::decode_length_delimited(&mut encoded)
+            .map_err(|error| FrameError::Item { index, what: error.to_string() })?;
+        items.push(domain_item(message, index)?);
+        index += 1;
+    }
+    Ok(())
+}
+
+fn domain_item(message: wire::Item, index: usize) -> Result<Item, FrameError> {
+    let fail = |what: String| FrameError::Item { index, what };
+    let kind = message.kind.ok_or(FrameError::ItemKind { index })?;
+    let vector = ChangeVector::decode(&message.vector).map_err(|e| fail(e.to_string()))?;
+    vector.check_bound().map_err(|error| fail(error.to_string()))?;
+    if vector.is_empty() {
+        return Err(fail("its change vector is empty".into()));
+    }
+    let minted = match message.minted.checked_sub(1) {
+        None => None,
+        Some(at) => {
+            let entry = usize::try_from(at).ok().and_then(|at| vector.entries().get(at));
+            Some(*entry.ok_or_else(|| fail("minted is not an entry of its vector".into()))?)
+        }
+    };
+    let etag = Etag::new(message.etag).map_err(|error| fail(error.to_string()))?;
+    let first = Etag::new(message.transaction).map_err(|error| fail(error.to_string()))?;
+    let rows = message.transaction_rows;
+    if first > etag || etag.get() - first.get() >= u64::from(rows) {
+        return Err(fail(format!("etag {etag} is not in transaction {first} of {rows}")));
+    }
+    Ok(Item {
+        etag,
+        transaction: TransactionMark { first, rows },
+        minted,
+        version: Version {
+            id: message.id.parse().map_err(|error| {
+                let error: jackdaw_common::id::DocumentIdError = error;
+                fail(error.to_string())
+            })?,
+            collection: message.collection.parse().map_err(|error| {
+                let error: jackdaw_common::id::CollectionError = error;
+                fail(error.to_string())
+            })?,
+            vector,
+            last_modified: Timestamp::from_micros(message.last_modified),
+            content: match kind {
+                wire::item::Kind::Document(body) => Content::Document(body),
+                wire::item::Kind::Tombstone(wire::Tombstone {}) => Content::Tombstone,
+            },
+        },
+    })
+}
