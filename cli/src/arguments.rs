@@ -34,7 +34,7 @@ pub(crate) enum Command {
     Quickstart(Quickstart),
     /// Run a service: a sender, a receiver, or both in one process
     Serve(Serve),
-    /// Certificates for development
+    /// Make certificates for development, show what is in one
     Certificate(CertificateCommand),
     /// Databases of a service
     Database(DatabaseCommand),

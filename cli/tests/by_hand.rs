@@ -159,6 +159,37 @@ mod by_hand {
     }
 
     #[test]
+    fn a_certificate_shows_what_an_access_list_needs() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = |line: &str| {
+            let output = jackdaw(folder.path()).args(line.split(' ')).output().unwrap();
+            let text = format!(
+                "{}{}",
+                String::from_utf8_lossy(&output.stdout),
+                String::from_utf8_lossy(&output.stderr)
+            );
+            (output.status.code().unwrap(), text)
+        };
+        let made: Value = serde_json::from_str(&run("certificate init --output json").1).unwrap();
+        let shown: Value =
+            serde_json::from_str(&run("certificate show certificates/admin.pem --output json").1)
+                .unwrap();
+        let admin = made["certificates"].as_array().unwrap().last().unwrap();
+        assert_eq!(shown["thumbprint"], admin["thumbprint"], "{shown}");
+        assert!(shown["valid_until"].as_str().unwrap().ends_with('Z'), "{shown}");
+        let (code, text) = run("certificate show certificates/sender.pem");
+        let thumbprint = made["certificates"][0]["thumbprint"].as_str().unwrap();
+        assert_eq!(code, 0, "{text}");
+        assert!(text.lines().any(|line| {
+            line.strip_prefix("thumbprint ").is_some_and(|rest| rest.trim() == thumbprint)
+        }));
+        for file in ["admin.key", "nothing.pem"] {
+            let (code, text) = run(&format!("certificate show certificates/{file}"));
+            assert!(code == 5 && text.starts_with("error: failed to read "), "{text}");
+        }
+    }
+
+    #[test]
     fn what_goes_wrong_has_its_exit_code() {
         let site = Site::start();
         site.ok("database create demo");

@@ -1,4 +1,4 @@
-//! `jackdaw certificate`: certificates for development.
+//! `jackdaw certificate`: makes certificates for development, and shows any.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -6,14 +6,15 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use jackdaw_common::clock::Clock as _;
 use jackdaw_node::clock::SystemClock;
-use jackdaw_node::tls::{Created, CreatedCertificate, InitError, SanName, init};
+use jackdaw_node::tls::{Created, CreatedCertificate, InitError, Peer, SanName, init};
 use serde::Serialize;
 
 use crate::connection::CERTIFICATES_FOLDER;
 use crate::report::exit::{Exit, Failure};
 use crate::report::output::{Format, Output};
+use crate::report::view::CertificateView;
 
-/// Certificates for development.
+/// Certificates: makes them for development, shows what is in a file.
 #[derive(Args, Debug)]
 pub(crate) struct CertificateCommand {
     #[command(subcommand)]
@@ -36,15 +37,29 @@ enum What {
         #[arg(long = "name", value_name = "NAME")]
         names: Vec<SanName>,
     },
+    /// Show what a certificate is known by: its thumbprint, for an access list; the pin of its key,
+    /// for tls.server_pins; and until when it is valid
+    Show {
+        /// File with the certificate, PEM; of several the first
+        file: PathBuf,
+    },
 }
 
 impl CertificateCommand {
     pub(super) fn run(self, output: Output) -> Result<Exit, Failure> {
-        let What::Init { folder, names } = self.what;
-        let created = make(&folder, &names)?;
-        match output.format() {
-            Format::Json => output.json(&CreatedView::from(&created))?,
-            Format::Table => output.text(text(&folder, &created).trim_end())?,
+        match self.what {
+            What::Init { folder, names } => {
+                let created = make(&folder, &names)?;
+                match output.format() {
+                    Format::Json => output.json(&CreatedView::from(&created))?,
+                    Format::Table => output.text(text(&folder, &created).trim_end())?,
+                }
+            }
+            What::Show { file } => {
+                let peer = Peer::read(&file);
+                let peer = peer.map_err(|error| Failure::local(format!("failed to {error}")))?;
+                output.one(&CertificateView::from(peer))?;
+            }
         }
         Ok(Exit::Done)
     }
@@ -72,11 +87,11 @@ pub(crate) const RECEIVER: &str = "receiver";
 struct CreatedView {
     authority: PathBuf,
     authority_key: PathBuf,
-    certificates: Vec<CertificateView>,
+    certificates: Vec<CreatedCertificateView>,
 }
 
 #[derive(Serialize)]
-struct CertificateView {
+struct CreatedCertificateView {
     name: String,
     certificate: PathBuf,
     key: PathBuf,
@@ -85,7 +100,7 @@ struct CertificateView {
 
 impl From<&Created> for CreatedView {
     fn from(created: &Created) -> Self {
-        let view = |it: &CreatedCertificate| CertificateView {
+        let view = |it: &CreatedCertificate| CreatedCertificateView {
             name: it.name.clone(),
             certificate: it.certificate.clone(),
             key: it.key.clone(),

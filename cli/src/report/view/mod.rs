@@ -3,11 +3,13 @@
 //! The names of JSON fields are those of the `.proto` files, enums lose their prefix, and numbers
 //! are numbers. Programs depend on them: they only ever get more.
 
+mod certificate;
 mod connection_string;
 mod database;
 mod document;
 mod task;
 
+pub(crate) use certificate::CertificateView;
 pub(crate) use connection_string::ConnectionStringView;
 pub(crate) use database::DatabaseView;
 pub(crate) use document::{ChangeView, DocumentView, WrittenView};

@@ -134,6 +134,18 @@ impl Peer {
     pub fn of(certificate: &CertificateDer<'_>) -> Result<Self, CertificateUnreadable> {
         Ok(Leaf::read(certificate)?.peer)
     }
+
+    /// Reads the first certificate of a PEM file: whether it is valid now, or trusted, is not
+    /// asked. Blocks.
+    pub fn read(path: &Path) -> Result<Self, CredentialError> {
+        let chain = certificates(path)?;
+        let leaf = chain.first().ok_or_else(|| no_certificate(path))?;
+        let peer = Self::of(leaf);
+        peer.map_err(|CertificateUnreadable { reason }| CredentialError::Certificate {
+            path: path.to_owned(),
+            reason,
+        })
+    }
 }
 
 /// A certificate is not well-formed X.509.
