@@ -46,6 +46,7 @@ impl Shown for ConnectionStringView {
             ("destination database", self.database.clone()),
             ("topology discovery URLs", self.topology_discovery_urls.join("\n")),
             ("created", self.create_time.clone()),
+            ("etag", self.etag.clone()),
         ]
     }
 }
