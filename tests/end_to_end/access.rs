@@ -55,6 +55,18 @@ async fn a_database_does_not_replicate_to_itself() -> Result<()> {
     let url = [pair.sender.url()];
     let task = pair.source.replicate("shop", "shop", &url).await?.name;
     let phase = pair.phase(&task, PhaseKind::Backoff).await?;
-    assert!(phase.error.is_some());
+    assert_eq!(phase.error.unwrap_or_default().reason, "METHOD_UNKNOWN");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_asks_the_wrong_role_is_told_so() -> Result<()> {
+    let pair = Pair::new().await?;
+    let status = pair.destination.task("databases/copy/externalReplications/1").await.unwrap_err();
+    let status = status.downcast_ref::<tonic::Status>().expect("the service's own error");
+    let error = RemoteError::from_status(status);
+    assert_eq!(error.reason.as_deref(), Some("METHOD_UNKNOWN"), "{status}");
+    assert_eq!(error.metadata.get("roles").map(String::as_str), Some("receiver"));
+    assert!(status.message().contains("ExternalReplications/GetExternalReplication"), "{status}");
     Ok(())
 }

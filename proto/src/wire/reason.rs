@@ -76,8 +76,9 @@ reasons! {
             "The call needs a higher clearance than the caller has.",
             "Call with a certificate of the clearance that is named.";
         MethodUnknown = "METHOD_UNKNOWN", Unimplemented,
-            "The service has no such method.",
-            "Check which version of the service is there.";
+            "The service has no such method, or it belongs to a role that the service does not \
+             have.",
+            "Check whether it is a sender or a receiver that is called, and which version.";
     }
     "Databases" {
         DatabaseNotFound = "DATABASE_NOT_FOUND", NotFound,

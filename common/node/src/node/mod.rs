@@ -11,9 +11,14 @@ use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 
 use futures_util::{StreamExt as _, future::join_all, stream::FuturesUnordered};
 use jackdaw_common::clock::Clock;
+use jackdaw_proto::wire::{Reason, WireError};
 use thiserror::Error;
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle, time::timeout};
-use tonic::service::Routes;
+use tonic::{
+    Status,
+    body::Body,
+    service::{Routes, RoutesBuilder},
+};
 use tonic_health::server::HealthReporter;
 use tower::Layer as _;
 
@@ -88,6 +93,7 @@ impl Node {
         };
 
         let names: Vec<_> = roles.iter().map(|role| role.name()).collect();
+        let names = names.join(",");
         let (health, health_service) = tonic_health::server::health_reporter();
         health.set_service_status("", tonic_health::ServingStatus::Serving).await;
         let reflection = tonic_reflection::server::Builder::configure()
@@ -105,7 +111,7 @@ impl Node {
         let listen = |source| StartError::Listen { address: config.listen, source };
         let bound = bound.map_err(listen)?;
         let address = bound.local_addr().map_err(listen)?;
-        let service = AccessLayer::new(list, Arc::new(grants)).layer(routes.routes().prepare());
+        let service = AccessLayer::new(list, Arc::new(grants)).layer(whole(routes, names.clone()));
         let server =
             tokio::spawn(listener::serve(bound, server_tls, service, drain.clone(), config.drain));
         let (failing, failed) = watch::channel(None);
@@ -114,9 +120,22 @@ impl Node {
         background.push(tokio::spawn(forgetting));
         background.push(tokio::spawn(not_serving(health, catalog.clone(), drain)));
         let failures = tokio::spawn(follow_failures(catalog, failing));
-        tracing::info!(%address, roles = names.join(","), "serving");
+        tracing::info!(%address, roles = names, "serving");
         Ok(Running { address, trigger, server, background, failures, failed, drain: config.drain })
     }
+}
+
+/// All routes, with an answer for methods that exist, as the access layer knows, but belong to a
+/// role which is not here.
+fn whole(routes: RoutesBuilder, roles: String) -> Routes {
+    let elsewhere = move |uri: http::Uri| {
+        let method = uri.path();
+        let text = format!("{method} is not served here: the roles of this service are {roles}");
+        let error = WireError::new(Reason::MethodUnknown, text);
+        let error = error.with("method", method).with("roles", &roles);
+        std::future::ready(Status::from(error).into_http::<Body>())
+    };
+    Routes::from(routes.routes().into_axum_router().fallback(elsewhere)).prepare()
 }
 
 /// A node that serves.
