@@ -47,6 +47,18 @@ fn the_commands_of_the_readme_can_be_typed() {
     assert!(commands >= 10, "{commands}");
 }
 
+/// What the unit of systemd runs.
+#[test]
+fn the_command_of_the_unit_can_be_typed() {
+    let unit = include_str!("../../../deploy/jackdaw@.service");
+    let command = unit.lines().find_map(|line| line.strip_prefix("ExecStart=/usr/local/bin/"));
+    for role in ["sender", "receiver"] {
+        let line = command.unwrap().replace("%i", role);
+        let parsed = Jackdaw::try_parse_from(line.split_whitespace());
+        assert!(parsed.is_ok(), "{line}: {}", parsed.unwrap_err());
+    }
+}
+
 #[test]
 fn every_command_and_argument_has_help() {
     fn check(command: &clap::Command, path: &str) {
