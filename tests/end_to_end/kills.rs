@@ -16,8 +16,9 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
-use jackdaw_common::limits::{BATCH_ITEMS, WINDOW_BATCHES};
+use jackdaw_common::limits::WINDOW_BYTES;
 use jackdaw_node::tls::ClientTls;
+use jackdaw_proto::control::DeleteDatabaseRequest;
 use jackdaw_tests::{client::Client, random::Random, service::Service, site::Site, wait::until};
 use serde_json::Value;
 use tokio::{
@@ -27,14 +28,18 @@ use tokio::{
 
 /// Long enough for a copy to complete on a busy machine.
 const COPIED: Duration = Duration::from_secs(120);
-/// Documents the source begins with.
-const FIRST: u64 = 40_000;
+/// Documents the source begins with: more than twice a window.
+const FIRST: u64 = 20_000;
+/// Bytes of each of them.
+const FIRST_BYTES: u64 = 4_096;
 /// Ids that are written again and again.
 const HOT: u64 = 500;
-/// Kills of one copy; then it is completed, compared and begun anew.
-const KILLS_A_COPY: usize = 10;
-/// Items that may be on their way at once.
-const WINDOW_ITEMS: u64 = BATCH_ITEMS as u64 * WINDOW_BATCHES as u64;
+/// Kills of one copy, one a side; then it is completed, compared and begun anew. They come while
+/// most of it is missing.
+const KILLS_A_COPY: usize = 2;
+/// Items that may be on their way at once: a window full of the first documents, and what is
+/// written meanwhile. Far fewer than a copy has, so that a copy sent all over again is noticed.
+const WINDOW_ITEMS: u64 = WINDOW_BYTES / FIRST_BYTES + 2_000;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn five_kills_lose_nothing() -> Result<()> {
@@ -75,7 +80,8 @@ impl Kills {
     }
 
     async fn run(mut self, kills: usize) -> Result<()> {
-        let body = "x".repeat(300);
+        assert!(WINDOW_ITEMS * KILLS_A_COPY as u64 <= FIRST + 1_000, "else nothing is shown");
+        let body = "x".repeat(usize::try_from(FIRST_BYTES)?);
         let first = (0..FIRST).map(|n| (format!("first/{n}"), format!(r#"{{"t":"{body}"}}"#)));
         self.source.write("shop", first.collect(), 1_000).await?;
         let mut done = 0;
@@ -111,7 +117,10 @@ impl Kills {
         assert_eq!(source.len(), copy.len(), "documents");
         assert!(source == copy, "the copy differs");
         self.account(name, before, kills).await?;
-        self.source.delete_task(&task).await
+        self.source.delete_task(&task).await?;
+        let request = DeleteDatabaseRequest { name: format!("databases/{name}") };
+        self.destination.databases().delete_database(request).await?;
+        Ok(())
     }
 
     /// What the receiver says it wrote, against what its database has given etags to.

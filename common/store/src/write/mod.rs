@@ -249,7 +249,8 @@ where
     };
     Box::new(move |failure| {
         let answer = match failure {
-            Some(failure) => outcome.and_then(|_| Err(E::from(failure.clone()))),
+            // A refusal too: it may have been decided over what this group did not get to write.
+            Some(failure) => Err(E::from(failure.clone())),
             None => outcome,
         };
         // Who asked may have gone: the write stands all the same.

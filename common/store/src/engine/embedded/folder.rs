@@ -30,10 +30,7 @@ pub(super) fn prepare(path: &Path) -> Result<(), EngineError> {
     let journals = journal::files(path).map_err(io_while("listing the folder"))?;
     let marker = fs::metadata(path.join(MARKER)).map_or(0, |marker| marker.len());
     if marker >= MARKER_BYTES {
-        for file in &journals {
-            journal::mend(file)?;
-        }
-        return Ok(());
+        return journal::mend_all(&journals);
     }
     // Without a whole marker nothing was ever committed, if this is fjall's folder at all.
     clear_unfinished(path, &journals)

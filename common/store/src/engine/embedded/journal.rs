@@ -5,7 +5,8 @@
 //! itself drops such a record only if its outline is broken; with a hole inside a long value it
 //! refuses to open. The other way round it takes damage *before* whole records for such an end and
 //! drops what was acknowledged. So here: what is not whole is cut off if nothing whole follows, and
-//! is an error if something does. Called by `folder` alone, under the folder's lock.
+//! is an error if something does. A journal that another one follows was synced before that was
+//! made: it is whole, or it has gone bad since. Called by `folder` alone, under the folder's lock.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -18,11 +19,15 @@ use xxhash_rust::xxh3::Xxh3;
 use super::super::EngineError;
 use super::folder::io_while;
 
-/// The journals in a folder, oldest first or not.
+/// The journals in a folder, oldest first.
 pub(super) fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let paths = fs::read_dir(folder)?.map(|entry| Ok(entry?.path()));
     let mut paths = paths.collect::<io::Result<Vec<_>>>()?;
     paths.retain(|path| path.extension() == Some(OsStr::new("jnl")));
+    paths.sort_by_key(|path| {
+        let number = path.file_stem().and_then(OsStr::to_str).and_then(|name| name.parse().ok());
+        (number.unwrap_or(u64::MAX), path.clone())
+    });
     Ok(paths)
 }
 
@@ -31,12 +36,21 @@ pub(super) fn has_bytes(file: &Path) -> io::Result<bool> {
     Ok(!zeros(&mut File::open(file)?)?)
 }
 
-/// Cuts off the end of a journal if it is not whole.
+/// Cuts off the end of the newest of these journals, oldest first, if it is not whole.
 ///
 /// # Errors
 ///
-/// [`EngineError::Corrupt`] if whole records follow what is not: nothing is changed then.
-pub(super) fn mend(path: &Path) -> Result<(), EngineError> {
+/// [`EngineError::Corrupt`] if whole records follow what is not, in the same journal or in a later
+/// one: nothing is changed then.
+pub(super) fn mend_all(journals: &[PathBuf]) -> Result<(), EngineError> {
+    let Some((newest, sealed)) = journals.split_last() else { return Ok(()) };
+    for path in sealed {
+        mend(path, true)?;
+    }
+    mend(newest, false)
+}
+
+fn mend(path: &Path, sealed: bool) -> Result<(), EngineError> {
     let failed = io_while("reading a journal");
     let file = File::options().read(true).write(true).open(path).map_err(&failed)?;
     let mut reader = BufReader::with_capacity(BUFFER_BYTES, &file);
@@ -44,13 +58,18 @@ pub(super) fn mend(path: &Path) -> Result<(), EngineError> {
     if rest_is_zeros(&mut reader, whole).map_err(&failed)? {
         return Ok(());
     }
-    if let Some(next) = record_behind(&mut reader, whole).map_err(&failed)? {
+    let corrupt = |what| {
         let name = path.file_name().unwrap_or_default().as_encoded_bytes();
-        return Err(EngineError::Corrupt {
-            table: "journal",
-            key: Bytes::copy_from_slice(name),
-            what: format!("the record at byte {whole} is damaged, the one at {next} is whole"),
-        });
+        let key = Bytes::copy_from_slice(name);
+        Err(EngineError::Corrupt { table: "journal", key, what })
+    };
+    if let Some(next) = record_behind(&mut reader, whole).map_err(&failed)? {
+        return corrupt(format!(
+            "the record at byte {whole} is damaged, the one at {next} is whole"
+        ));
+    }
+    if sealed {
+        return corrupt(format!("the record at byte {whole} is damaged, a later journal follows"));
     }
     tracing::warn!(path = %path.display(), whole, "cutting off an unfinished commit");
     let cut = file.set_len(whole).and_then(|()| file.sync_all());

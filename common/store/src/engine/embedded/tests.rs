@@ -358,6 +358,32 @@ fn fjall_alone(folder: &Path) -> Result<Vec<u8>, EngineError> {
     Ok(rows.map(|row| row.unwrap().0[0]).collect())
 }
 
+/// A journal that another one follows was synced before: an end of it that is not whole is no
+/// unfinished commit, and what it held must not go in silence.
+#[test]
+fn only_the_newest_journal_may_end_in_an_unfinished_commit() {
+    let ten = TenCommits::new();
+    let (folder, journal) = ten.copy();
+    overwrite(&journal, ten.ends[9] - 100, b"damage");
+    let before = fs::read(&journal).unwrap();
+    let next = folder.path().join("1.jnl");
+    fs::write(&next, &before[..usize::try_from(ten.ends[0]).unwrap()]).unwrap();
+    let files = journal::files(folder.path()).unwrap();
+    assert_eq!(files, [journal.clone(), next.clone()], "oldest first");
+    match journal::mend_all(&files) {
+        Err(EngineError::Corrupt { table: "journal", key, what }) => {
+            assert_eq!(key, journal.file_name().unwrap().as_encoded_bytes());
+            assert!(what.contains("a later journal follows"), "{what}");
+        }
+        other => panic!("{other:?}"),
+    }
+    assert!(fs::read(&journal).unwrap() == before, "the journal must not be touched");
+    // Of the newest one it is an unfinished commit.
+    fs::remove_file(next).unwrap();
+    journal::mend_all(&journal::files(folder.path()).unwrap()).unwrap();
+    assert_eq!(fs::metadata(&journal).unwrap().len(), ten.ends[8]);
+}
+
 fn check_crash_image(journal: &Path, what: &str) {
     let engine = open(journal.parent().unwrap()).unwrap_or_else(|error| panic!("{what}: {error}"));
     assert_eq!(numbers(&engine), (0..9).collect::<Vec<_>>(), "{what}");
