@@ -4,7 +4,18 @@ use jackdaw_tests::random::Random;
 
 /// Document `n`: its id and its JSON.
 pub(crate) fn document(n: u64) -> (String, String) {
-    let mut random = Random::new(n.wrapping_add(0x9e37_79b9_7f4a_7c15));
+    version(n, 0)
+}
+
+/// The number of the document of this id.
+pub(crate) fn number(id: &str) -> Option<usize> {
+    id.strip_prefix("customers/")?.parse().ok()
+}
+
+/// Another version of document `n`: the same id, and JSON of about the same size.
+pub(crate) fn version(n: u64, version: u64) -> (String, String) {
+    let seed = n.wrapping_add(0x9e37_79b9_7f4a_7c15).wrapping_add(version << 40);
+    let mut random = Random::new(seed);
     let mut body = format!(
         r#"{{"Name":"Customer {n}","Active":{},"Balance":{}.{:02},"Tags":["#,
         random.number().is_multiple_of(2),

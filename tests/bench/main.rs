@@ -1,45 +1,58 @@
 //! The benchmark: the release binaries as two processes over real mTLS on loopback.
 //!
 //! W1 is the first sync of documents of about 1.2 KiB; W5 the same, with the receiver killed half
-//! way. Prints a table to standard error and one JSON object a run to standard output. It measures
-//! and never judges: no bound makes it fail.
+//! way; W2 is live copying on a schedule, `one` the same one write at a time; W4 is updates. Prints
+//! a table to standard error and one JSON object a run to standard output. It measures and never
+//! judges: no bound makes it fail.
 
 mod documents;
+mod latency;
 mod measure;
+mod one;
+mod outcome;
+mod pair;
 mod w1;
+mod w2;
+mod w4;
+mod watch;
 
 use anyhow::Result;
-use clap::Parser;
+use clap::{Parser, Subcommand};
+use outcome::best_of;
 
 /// Measures a sender and a receiver of this build.
 #[derive(Parser, Debug)]
 struct Arguments {
-    /// What to run: w1, w5
-    #[arg(value_parser = ["w1", "w5"], default_value = "w1")]
-    work: String,
-    /// Documents
-    #[arg(long, default_value_t = 200_000)]
-    documents: u64,
+    #[command(subcommand)]
+    work: Work,
     /// Runs; the best one is printed last
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, global = true)]
     runs: u32,
 }
 
-#[expect(clippy::print_stdout, reason = "the results are what it is for")]
-fn main() -> Result<()> {
-    let arguments = Arguments::parse();
-    let runtime = tokio::runtime::Runtime::new()?;
-    let mut best: Option<w1::Outcome> = None;
-    for _ in 0..arguments.runs {
-        let kill = arguments.work == "w5";
-        let outcome = runtime.block_on(w1::run(arguments.documents, kill))?;
-        println!("{}", serde_json::to_string(&outcome)?);
-        if best.as_ref().is_none_or(|best| outcome.documents_a_second > best.documents_a_second) {
-            best = Some(outcome);
-        }
+/// What to run.
+#[derive(Subcommand, Debug)]
+enum Work {
+    /// First sync
+    W1(w1::Arguments),
+    /// Live copying at a rate that does not wait for the service
+    W2(w2::Arguments),
+    /// Updates of documents that have been copied
+    W4(w4::Arguments),
+    /// First sync, the receiver killed half way
+    W5(w1::Arguments),
+    /// Live copying, one write at a time
+    One(one::Arguments),
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let Arguments { work, runs } = Arguments::parse();
+    match work {
+        Work::W1(arguments) => best_of(runs, async || w1::run(&arguments, false).await).await,
+        Work::W2(arguments) => best_of(runs, async || w2::run(&arguments).await).await,
+        Work::W4(arguments) => best_of(runs, async || w4::run(&arguments).await).await,
+        Work::W5(arguments) => best_of(runs, async || w1::run(&arguments, true).await).await,
+        Work::One(arguments) => best_of(runs, async || one::run(&arguments).await).await,
     }
-    if let Some(best) = best {
-        best.print(&arguments.work)?;
-    }
-    Ok(())
 }

@@ -1,8 +1,28 @@
-//! What a process has used, as the system tells it.
+//! What a process has used, and what the disk needs, as the system tells it.
 
-use std::fs;
+use std::{fs, io::Write as _, path::Path, time::Duration};
 
 use anyhow::{Context as _, Result};
+use serde::Serialize;
+use tokio::time::Instant;
+
+use crate::latency::Latencies;
+
+/// What both services have used during a run.
+#[derive(Debug, Serialize)]
+pub(crate) struct Usage {
+    pub(crate) sender_cpu_seconds: f64,
+    pub(crate) receiver_cpu_seconds: f64,
+    pub(crate) sender_peak_mib: f64,
+    pub(crate) receiver_peak_mib: f64,
+}
+
+impl Usage {
+    /// CPU of both ends for one of `count`, microseconds.
+    pub(crate) fn cpu_micros(&self, count: u64) -> f64 {
+        (self.sender_cpu_seconds + self.receiver_cpu_seconds) * 1e6 / count as f64
+    }
+}
 
 /// CPU seconds of a process so far, user and system.
 pub(crate) fn cpu_seconds(pid: u32) -> Result<f64> {
@@ -28,5 +48,35 @@ pub(crate) fn load() -> Result<f64> {
     Ok(load.split_whitespace().next().context("empty")?.parse()?)
 }
 
+/// A file that small appends are made to, as the services append to theirs: what the disk needs.
+pub(crate) struct Appends {
+    file: fs::File,
+    times: Vec<Duration>,
+}
+
+impl Appends {
+    /// Into a new file in `folder`.
+    pub(crate) fn start(folder: &Path) -> Result<Self> {
+        let path = folder.join("appends");
+        Ok(Self { file: fs::File::create(path)?, times: Vec::new() })
+    }
+
+    /// One more, timed until it is on disk. Blocks.
+    pub(crate) fn one(&mut self) -> Result<()> {
+        let begin = Instant::now();
+        self.file.write_all(&[0x2a; APPEND_BYTES])?;
+        self.file.sync_data()?;
+        self.times.push(begin.elapsed());
+        Ok(())
+    }
+
+    /// How long they took.
+    pub(crate) fn end(self) -> Latencies {
+        Latencies::of(self.times)
+    }
+}
+
 /// Linux counts CPU time of processes in hundredths of a second, on every architecture.
 const TICKS_A_SECOND: f64 = 100.0;
+/// Bytes of each: about a document with what is written along with it.
+const APPEND_BYTES: usize = 2_048;

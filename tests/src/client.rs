@@ -212,11 +212,16 @@ impl Client {
         documents: Vec<(String, String)>,
         at_once: usize,
     ) -> Result<u64> {
-        let requests: Vec<_> = documents
-            .chunks(at_once)
-            .map(|chunk| BulkWriteRequest { database: database.into(), commands: commands(chunk) })
-            .collect();
-        let response = self.documents().bulk_write(tokio_stream::iter(requests)).await?;
+        self.bulk_write(transactions(database, &documents, at_once)).await
+    }
+
+    /// Carries out transactions, one after the other; answers the last etag.
+    ///
+    /// # Errors
+    ///
+    /// The service's.
+    pub async fn bulk_write(&self, transactions: Vec<BulkWriteRequest>) -> Result<u64> {
+        let response = self.documents().bulk_write(tokio_stream::iter(transactions)).await?;
         Ok(response.into_inner().last_etag)
     }
 
@@ -238,6 +243,18 @@ impl Client {
         }
         Ok(content)
     }
+}
+
+/// Puts of these documents, `at_once` a transaction.
+pub fn transactions(
+    database: &str,
+    documents: &[(String, String)],
+    at_once: usize,
+) -> Vec<BulkWriteRequest> {
+    documents
+        .chunks(at_once.max(1))
+        .map(|chunk| BulkWriteRequest { database: database.into(), commands: commands(chunk) })
+        .collect()
 }
 
 fn put(id: &str, body: &str) -> Put {
