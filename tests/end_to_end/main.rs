@@ -6,6 +6,7 @@ mod conflicts;
 mod control;
 mod copy;
 mod crash;
+mod data;
 mod deploy;
 mod keeping;
 mod kills;
