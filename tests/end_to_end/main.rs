@@ -8,6 +8,7 @@ mod copy;
 mod crash;
 mod data;
 mod deploy;
+mod folders;
 mod keeping;
 mod kills;
 mod quickstart;
