@@ -7,7 +7,7 @@ use jackdaw_proto::control::{DeleteDatabaseRequest, external_replication::PhaseK
 use jackdaw_tests::{client::Client, service::Service, wait::until};
 use tokio::time::sleep;
 
-use crate::setup::{Pair, SOON, copy_folder, documents};
+use crate::setup::{Pair, SOON, bring_back, copy_folder, documents, done, path};
 
 /// Waits until both databases hold the same; answers how many documents.
 async fn equal(pair: &Pair) -> Result<usize> {
@@ -45,8 +45,7 @@ async fn a_receiver_restored_from_an_older_copy_is_sent_what_it_lost() -> Result
     let before = sent(&pair, &task).await?;
 
     assert_eq!(pair.receiver.terminate()?, Some(0));
-    fs::remove_dir_all(&data)?;
-    fs::rename(&older, &data)?;
+    bring_back(&older, &data)?;
     pair.receiver.restart()?;
     pair.reconnect().await?;
     assert_eq!(equal(&pair).await?, 350);
@@ -88,8 +87,9 @@ async fn a_database_deleted_in_the_middle_of_a_copy_is_filled_when_it_is_there_a
     Ok(())
 }
 
-/// A folder that was copied is served twice, side by side. One of the two is written to: its
-/// documents arrive, whatever the other one does.
+/// A folder that was copied does not open. Where somebody says that it was moved, and it is not true,
+/// it is served twice, side by side. One of the two is written to: its documents arrive, whatever the
+/// other one does.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_folder_served_twice_disturbs_no_copy() -> Result<()> {
     let mut pair = Pair::new().await?;
@@ -104,6 +104,11 @@ async fn a_folder_served_twice_disturbs_no_copy() -> Result<()> {
     }
     pair.sender.restart()?;
     pair.reconnect().await?;
+    let Err(refused) = Service::start_both(&pair.site, "twin") else {
+        anyhow::bail!("a copy was opened as if it were the original");
+    };
+    assert!(format!("{refused:#}").contains("DATABASE_MOVED_OR_COPIED"), "{refused:#}");
+    done(&["database", "adopt", "--moved", "--data", path(&pair.site.data("twin"))])?;
     let mut twin = Service::start_both(&pair.site, "twin")?;
     let second = Client::connect(&twin.url(), &pair.site.administrator()?).await?;
     for round in 0..20 {

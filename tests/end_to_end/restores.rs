@@ -1,32 +1,13 @@
 //! Stores that went back, were copied, moved or restored: found out where nobody says so, and gone
 //! on with where somebody does. Pitfalls 1 to 3, with the binaries.
 
-use std::{path::Path, process::Output};
-
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 use jackdaw_proto::control::{
     DeleteDatabaseRequest, EnableExternalReplicationRequest, external_replication::PhaseKind,
 };
-use jackdaw_tests::{service::binary, wait::until};
+use jackdaw_tests::wait::until;
 
-use crate::setup::{Pair, SOON, bring_back, copy_folder, documents};
-
-/// Runs `jackdaw` with these arguments.
-fn jackdaw(arguments: &[&str]) -> Result<Output> {
-    Ok(std::process::Command::new(binary("jackdaw")?).args(arguments).output()?)
-}
-
-/// The same; its standard error, once it has succeeded.
-fn done(arguments: &[&str]) -> Result<String> {
-    let output = jackdaw(arguments)?;
-    let text = String::from_utf8_lossy(&output.stderr).into_owned();
-    ensure!(output.status.success(), "{arguments:?}: {text}");
-    Ok(text)
-}
-
-fn path(path: &Path) -> &str {
-    path.to_str().unwrap_or_default()
-}
+use crate::setup::{Pair, SOON, bring_back, copy_folder, documents, done, jackdaw, path};
 
 /// A pair whose source went back behind 50 changes that the destination has, and which wrote other
 /// 200 since, while the receiver was away: pitfall 3.

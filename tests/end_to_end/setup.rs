@@ -1,14 +1,23 @@
 //! A sender with database "shop" and a receiver with database "copy", and what is asked of them
 //! again and again.
 
-use std::{path::Path, time::Duration};
+use std::{
+    path::Path,
+    process::{Command, Output},
+    time::Duration,
+};
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use jackdaw_proto::control::{
     ExternalReplication,
     external_replication::{ConnectionState, PhaseKind},
 };
-use jackdaw_tests::{client::Client, service::Service, site::Site, wait::until};
+use jackdaw_tests::{
+    client::Client,
+    service::{Service, binary},
+    site::Site,
+    wait::until,
+};
 
 /// Long enough for anything that happens by itself.
 pub(crate) const SOON: Duration = Duration::from_secs(30);
@@ -140,6 +149,24 @@ pub(crate) fn bring_back(copy: &Path, to: &Path) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Runs `jackdaw` with these arguments.
+pub(crate) fn jackdaw(arguments: &[&str]) -> Result<Output> {
+    Ok(Command::new(binary("jackdaw")?).args(arguments).output()?)
+}
+
+/// The same; its standard error, once it has succeeded.
+pub(crate) fn done(arguments: &[&str]) -> Result<String> {
+    let output = jackdaw(arguments)?;
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    ensure!(output.status.success(), "{arguments:?}: {text}");
+    Ok(text)
+}
+
+/// A path as an argument.
+pub(crate) fn path(path: &Path) -> &str {
+    path.to_str().unwrap_or_default()
 }
 
 /// Whether a task is connected.
