@@ -277,7 +277,8 @@ fn restored(known: &Position, offered: &Lineage) -> Result<Kinship, Fork> {
         Some(end(&offered.lives, at).min(end(&known.lives, here)))
     });
     let common = common.unwrap_or(Etag::ZERO).min(known.etag);
-    if common == known.etag && offered.run_of(common) != known.run {
+    let other = common == known.etag && offered.run_of(common) != known.run;
+    if other || offered.end_of_run(known.run).is_some_and(|end| end < common) {
         // It was declared to have gone back to a later point than it did.
         return Err(Fork::OtherRun { received: common, common: offered.end_of_run(known.run) });
     }

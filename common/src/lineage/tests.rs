@@ -143,6 +143,22 @@ fn a_restore_that_declares_a_later_point_than_it_went_back_to_has_forked() {
 }
 
 #[test]
+fn also_when_that_point_is_before_what_was_received() {
+    let known = received(&lineage(&[(1, 1), (2, 600)]), 1000);
+    let mut source = lineage(&[(1, 1), (2, 600), (3, 801)]);
+    source.begin_life(incarnation(2), etag(900));
+    let fork = judge(&known, &source, etag(1100));
+    assert_eq!(fork, Err(Fork::OtherRun { received: etag(900), common: Some(etag(800)) }));
+    // To the very point, and to earlier ones, it may be declared.
+    for (at, id) in [(800, 2), (700, 2), (600, 2), (599, 1), (1, 1)] {
+        let mut source = lineage(&[(1, 1), (2, 600), (3, 801)]);
+        source.begin_life(incarnation(2), etag(at));
+        assert_eq!(judge(&known, &source, etag(1100)), Ok(Kinship::Restored { common: etag(at) }));
+        assert_eq!(source.run_of(etag(at)), run(id));
+    }
+}
+
+#[test]
 fn without_a_common_incarnation_everything_is_looked_at_again() {
     let known = received(&lineage(&[(1, 1)]), 1000);
     let other = Lineage::new(incarnation(9));
