@@ -149,12 +149,15 @@ fn check_vector(work: &Work<'_>, begin: &Begin) -> Result<(), BeginError> {
 }
 
 /// Whether source and destination must be reconciled in full first: the source does not remember
-/// every deletion that is not here. What was begun with the same floor goes on where it was.
+/// every deletion that is not here. What was begun with the same floor goes on where it was; what
+/// was begun is carried out, though the cursor may have passed the floor meanwhile.
 fn reconcile(work: &Work<'_>, cursor: &mut Cursor, begin: &Begin) -> Result<(), StoreError> {
     let floor = begin.tombstone_floor;
-    let under_way = cursor.reconciling.take().filter(|reconciling| reconciling.floor == floor);
-    if cursor.deletions_known() < floor && !is_new_copy(work, cursor, &begin.vector)? {
+    let under_way = cursor.reconciling.take().filter(|reconciling| reconciling.floor <= floor);
+    let due = under_way.is_some() || cursor.deletions_known() < floor;
+    if due && !is_new_copy(work, cursor, &begin.vector)? {
         let anew = || Reconciling { floor, after: Bytes::new() };
+        let under_way = under_way.filter(|reconciling| reconciling.floor == floor);
         cursor.reconciling = Some(under_way.unwrap_or_else(anew));
     }
     Ok(())
