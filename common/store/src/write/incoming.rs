@@ -101,7 +101,8 @@ pub enum ApplyError {
         /// This database's last etag.
         last: Etag,
     },
-    /// A source says what it holds, though it was not asked, or elsewhere than where it is due.
+    /// A source says what it holds, though it was not asked, or elsewhere than where it is due, or
+    /// not in order.
     #[error("the source says what it holds where it was not asked to")]
     NotReconciling,
     /// The frontier would make the database's vector too long.

@@ -57,6 +57,9 @@ pub(crate) fn step(
     now: Timestamp,
 ) -> Result<Reconciled, ApplyError> {
     let mut cursor = fenced(work, present.source, present.epoch)?;
+    if !is_range(&present) {
+        return Err(ApplyError::NotReconciling);
+    }
     let under_way = cursor.reconciling.take();
     let Some(Reconciling { floor, after }) = under_way.filter(|it| it.after == present.after)
     else {
@@ -80,6 +83,12 @@ pub(crate) fn step(
     work.set_small(keys::CURSORS, keys::cursor(present.source), Some(cursor.encode()));
     reconciled.vector = work.header.vector.clone();
     Ok(reconciled)
+}
+
+/// Whether it leads further, and its ids are in order: one that is searched for in vain is removed.
+fn is_range(present: &Present) -> bool {
+    let further = present.through.as_ref().is_none_or(|through| *through > present.after);
+    further && present.keys.is_sorted_by(|one, other| one < other)
 }
 
 /// The next documents here behind `after`, ascending, and behind which one there are more before
