@@ -4,14 +4,19 @@
 //! vector (invariants I5, I6). Transactions of the source stay transactions here.
 
 use jackdaw_common::{
-    ChangeVector, ContentHash, DatabaseId, Etag, Item, RunId, Timestamp,
+    ChangeVector, ContentHash, DatabaseId, Entry, Etag, Item, RunId, Timestamp,
     change_vector::TooManyEntries,
     conflict::{Decision, Holder, Known, Seen, decide},
+    limits::CHANGE_VECTOR_ENTRIES_MAX,
 };
 use thiserror::Error;
 
 use super::{session::load, work::Work};
-use crate::{error::StoreError, keys, tables::cursors::Cursor};
+use crate::{
+    error::StoreError,
+    keys,
+    tables::{cursors::Cursor, header::Header},
+};
 
 /// A batch, or the mere progress of a source when it has no items.
 #[derive(Clone, Debug)]
@@ -139,7 +144,7 @@ pub(crate) fn apply(
     }
     if let Some(frontier) = batch.frontier {
         work.header.raise(&frontier);
-        work.header.vector.check_bound()?;
+        check_room(&work.header)?;
     }
     cursor.advance(batch.last, batch.run);
     cursor.seen = now;
@@ -174,6 +179,16 @@ pub(super) fn check_claims<'v>(
         }
     }
     Ok(())
+}
+
+/// What this database writes next must fit into the database vector too.
+fn check_room(header: &Header) -> Result<(), TooManyEntries> {
+    if header.vector.len() < CHANGE_VECTOR_ENTRIES_MAX {
+        return Ok(());
+    }
+    let mut all = header.vector.clone();
+    all.raise(Entry { incarnation: header.incarnation, etag: Etag::MAX });
+    all.check_bound()
 }
 
 fn one(work: &mut Work<'_>, item: IncomingItem, applied: &mut Applied) -> Result<(), StoreError> {
