@@ -5,7 +5,7 @@
 //! old enough (storage, "Tombstones"; invariant I16).
 
 use bytes::Bytes;
-use jackdaw_common::{Etag, Timestamp, limits::FORGET_ROWS_MAX};
+use jackdaw_common::{Etag, Timestamp, conflict::Holder, limits::FORGET_ROWS_MAX};
 use thiserror::Error;
 
 use super::work::{Work, corrupt};
@@ -78,7 +78,8 @@ fn forgettable(
     let head = Head::decode(row.clone()).map_err(|error| corrupt(keys::TOMBSTONES, key, error))?;
     // An intent of this very group may have written the document again.
     let changed = work.overlay.row(keys::TOMBSTONES, key)? != Some(row);
-    if changed || head.etag > passed || !work.header.vector.covers(head.vector()) {
+    let holder = Holder { vector: &work.header.vector, retired: &work.header.origin.retired };
+    if changed || head.etag > passed || !holder.has_seen(head.vector()) {
         return Ok(None);
     }
     let change = keys::change(head.etag);
