@@ -333,15 +333,18 @@ fn open_header(
             _ => Ok(header),
         };
     }
-    let mut changes = snapshot.scan(keys::CHANGES, ScanRange::all(), Direction::Forward);
-    if changes.next().transpose().map_err(StoreError::from)?.is_some() {
-        // A new header would give out etags that have been given out.
-        return Err(StoreError::Row {
-            table: keys::HEADER.name,
-            key: keys::HEADER_KEY.to_vec(),
-            what: "missing, though there are changes".into(),
+    for table in keys::TABLES {
+        let mut rows = snapshot.scan(table, ScanRange::all(), Direction::Forward);
+        if rows.next().transpose().map_err(StoreError::from)?.is_some() {
+            // A new header would give out etags that have been given out, or make a database of
+            // half of another one.
+            return Err(StoreError::Row {
+                table: keys::HEADER.name,
+                key: keys::HEADER_KEY.to_vec(),
+                what: format!("missing, though there are {}", table.name),
+            }
+            .into());
         }
-        .into());
     }
     let origin = Origin::new(identity.incarnation, place);
     let header = Header::new(identity.database, origin, clock.now());
