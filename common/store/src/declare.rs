@@ -132,6 +132,7 @@ fn begin(
     origin.place = engine.place().map_err(StoreError::from)?;
     let reissue = Reissue { from: origin.reissuing.clone(), to: incarnation };
     header.vector = reissue.vector(&header.vector);
+    header.followers.go_back(common);
     header.incarnation = incarnation;
     write(engine, header, WriteBatch::new())
 }

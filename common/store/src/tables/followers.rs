@@ -58,6 +58,13 @@ impl Followers {
         }
     }
 
+    /// What lies behind `common` is another incarnation's now: nobody has passed that.
+    pub(crate) fn go_back(&mut self, common: Etag) {
+        for follower in &mut self.0 {
+            follower.acknowledged = follower.acknowledged.min(common);
+        }
+    }
+
     fn place(&self, task: u64) -> Result<usize, usize> {
         self.0.binary_search_by_key(&task, |follower| follower.task)
     }
