@@ -4,6 +4,7 @@ mod binary;
 mod large;
 mod laws;
 mod merge;
+mod reissued;
 mod small;
 mod text;
 

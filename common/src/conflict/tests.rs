@@ -184,3 +184,47 @@ fn what_only_a_retired_incarnation_has_written_is_known() {
     let newer = decide::<Seen>(&seen(&[(1, 6), (3, 9)], false, 1), &[], holder);
     assert_eq!(newer, Decision::Replace);
 }
+
+proptest! {
+    /// Retiring makes more known, and never less; what only the living have seen is judged as ever.
+    #[test]
+    fn retiring_makes_nothing_unknown(all in versions(), database in versions()) {
+        let vector = database.iter().fold(ChangeVector::empty(), |all, it| all.merge(&it.vector));
+        let retired = [id(2)];
+        let before = holder(&vector);
+        let without = vector.without(&retired);
+        let after = Holder { vector: &without, retired: &retired };
+        for version in &all {
+            let of_the_living = version.vector.without(&retired);
+            prop_assert!(!before.has_seen(&version.vector) || after.has_seen(&version.vector));
+            prop_assert_eq!(after.has_seen(&of_the_living), before.has_seen(&of_the_living));
+            prop_assert_eq!(after.has_seen(&version.vector), after.has_seen(&of_the_living));
+        }
+    }
+
+    /// Whatever is retired, a version that has seen another is never kept beside it, nor given up
+    /// for it; and two that are only in conflict are never both lost.
+    #[test]
+    fn retiring_never_turns_an_order_round(one in versions(), other in versions()) {
+        let empty = ChangeVector::empty();
+        let retired = [id(2)];
+        let holder = Holder { vector: &empty, retired: &retired };
+        for (one, other) in one.iter().zip(&other) {
+            let there = decide(one, std::slice::from_ref(other), holder);
+            let back = decide(other, std::slice::from_ref(one), holder);
+            match one.vector.compare(&other.vector) {
+                Order::Update => {
+                    prop_assert_eq!(there, Decision::Replace);
+                    prop_assert_eq!(back, Decision::Ignore(Known::Covered));
+                }
+                Order::AlreadyMerged => prop_assert_eq!(there, Decision::Ignore(Known::Covered)),
+                Order::Conflict => {
+                    let both = (&there, &back) == (&Decision::Replace, &Decision::Replace);
+                    prop_assert!(!both, "{:?} {:?}", one, other);
+                    let ignored = |it: &Decision| matches!(it, Decision::Ignore(_));
+                    prop_assert!(!ignored(&there) && !ignored(&back));
+                }
+            }
+        }
+    }
+}
