@@ -16,7 +16,7 @@ mod records;
 mod retire;
 mod session;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod work;
 
 use std::sync::Arc;

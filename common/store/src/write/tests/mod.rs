@@ -5,7 +5,7 @@ mod documents;
 mod failures;
 mod generated;
 mod groups;
-mod harness;
+pub(crate) mod harness;
 mod histories;
 mod keeping;
 mod overlay;

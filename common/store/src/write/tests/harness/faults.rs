@@ -39,7 +39,7 @@ struct State {
     /// How many do.
     waiting: usize,
     /// What becomes of the next commits.
-    faults: VecDeque<Fault>,
+    faults: VecDeque<Option<Fault>>,
     /// How many were tried.
     tried: usize,
     /// Why nothing is written any more, and the view from before.
@@ -48,7 +48,11 @@ struct State {
 
 impl Faulty {
     pub(crate) fn new() -> Self {
-        let memory = Memory::new(&TABLES);
+        Self::over(Memory::new(&TABLES))
+    }
+
+    /// An engine with these rows.
+    pub(crate) fn over(memory: Memory) -> Self {
         Self(Arc::new(Inner { memory, state: Mutex::default(), changed: Condvar::new() }))
     }
 
@@ -59,7 +63,14 @@ impl Faulty {
 
     /// The next commit fails.
     pub(crate) fn fail(&self, fault: Fault) {
-        self.state().faults.push_back(fault);
+        self.fail_after(0, fault);
+    }
+
+    /// So many commits succeed, the one after them fails.
+    pub(crate) fn fail_after(&self, commits: usize, fault: Fault) {
+        let faults = &mut self.state().faults;
+        faults.extend(std::iter::repeat_n(None, commits));
+        faults.push_back(Some(fault));
     }
 
     /// Commits wait from now on.
@@ -112,7 +123,7 @@ impl Engine for Faulty {
             return Err(EngineError::Poisoned { reason: "an earlier commit failed".to_owned() });
         }
         let before = self.0.memory.snapshot()?;
-        match state.faults.pop_front() {
+        match state.faults.pop_front().flatten() {
             None => return self.0.memory.commit(batch),
             Some(Fault::NoSpace) => {
                 return Err(EngineError::NoSpace { path: "/".into(), available: 1, needed: 2 });

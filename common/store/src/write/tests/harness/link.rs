@@ -6,7 +6,8 @@ use jackdaw_common::{
     batch::{BatchLimits, Filling},
 };
 
-use crate::{Applied, Begin, Incoming, IncomingItem, Session, Snapshot, Store};
+use super::offer;
+use crate::{Applied, Incoming, IncomingItem, Session, Snapshot, Store};
 
 /// The next batch after an etag: its items, the etag it ends at, and at the end of the snapshot
 /// the frontier.
@@ -42,18 +43,12 @@ pub(crate) struct Link {
 impl Link {
     /// Opens a session.
     pub(crate) async fn open(source: &Store, destination: &Store) -> Self {
-        let snapshot = source.snapshot();
-        let header = snapshot.header();
-        let begin = Begin {
-            source: source.database_id(),
-            lineage: header.lineage().clone(),
-            last_etag: header.last_etag,
-            tombstone_floor: header.tombstone_floor,
-            vector: header.vector.clone(),
-            task: 1,
-            generation: 1,
-        };
-        let session = destination.begin(begin).await.unwrap();
+        let session = destination.begin(offer(source)).await.unwrap();
+        Self::of(source, destination, session)
+    }
+
+    /// The task in a session that has begun.
+    pub(crate) fn of(source: &Store, destination: &Store, session: Session) -> Self {
         let cursor = session.cursor;
         Self { source: source.clone(), destination: destination.clone(), session, cursor }
     }

@@ -2,6 +2,7 @@
 
 use std::{
     panic::resume_unwind,
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicI64, Ordering},
@@ -63,15 +64,24 @@ impl Place {
 
     /// Opens database `n` with a clock.
     pub(crate) fn open_at(&self, n: u8, clock: Arc<TestClock>) -> Store {
+        self.open_with(identity(n), clock)
+    }
+
+    /// Opens a database with ids and a clock.
+    pub(crate) fn open_with(&self, identity: Identity, clock: Arc<TestClock>) -> Store {
         match self {
-            Self::Memory(memory) => Store::open(memory.clone(), clock, identity(n)).unwrap(),
+            Self::Memory(memory) => Store::open(memory.clone(), clock, identity).unwrap(),
             Self::Folder(folder) => {
-                let options = EmbeddedOptions { worker_threads: 1, ..EmbeddedOptions::default() };
-                let engine = Embedded::open(&folder.path().join("db"), &TABLES, options).unwrap();
-                Store::open(engine, clock, identity(n)).unwrap()
+                Store::open(embedded(&folder.path().join("db")), clock, identity).unwrap()
             }
         }
     }
+}
+
+/// The embedded engine in a folder.
+pub(crate) fn embedded(path: &Path) -> Embedded {
+    let options = EmbeddedOptions { worker_threads: 1, ..EmbeddedOptions::default() };
+    Embedded::open(path, &TABLES, options).unwrap()
 }
 
 /// Database `n`, new and in memory.
