@@ -2,4 +2,6 @@
 
 mod applying;
 mod conflicts;
+mod lineage;
+mod reconciling;
 mod sessions;
