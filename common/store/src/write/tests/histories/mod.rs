@@ -1,6 +1,7 @@
 //! Random histories: of one database against a recount, of several against a model of what each
-//! has seen; and single ones that once broke the writer.
+//! has seen, also when one of them goes back; and single ones that once broke the writer.
 
 mod convergence;
 mod recount;
 mod regressions;
+mod restores;
