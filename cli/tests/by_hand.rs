@@ -177,6 +177,10 @@ mod by_hand {
         let admin = made["certificates"].as_array().unwrap().last().unwrap();
         assert_eq!(shown["thumbprint"], admin["thumbprint"], "{shown}");
         assert!(shown["valid_until"].as_str().unwrap().ends_with('Z'), "{shown}");
+        let (code, yaml) = run("certificate show certificates/admin.pem --output yaml");
+        let line = format!("thumbprint: {}", shown["thumbprint"].as_str().unwrap());
+        assert_eq!(code, 0);
+        assert!(yaml.lines().any(|it| it.replace(['"', '\''], "") == line), "{yaml}");
         let (code, text) = run("certificate show certificates/sender.pem");
         let thumbprint = made["certificates"][0]["thumbprint"].as_str().unwrap();
         assert_eq!(code, 0, "{text}");

@@ -51,7 +51,7 @@ impl CertificateCommand {
             What::Init { folder, names } => {
                 let created = make(&folder, &names)?;
                 match output.format() {
-                    Format::Json => output.json(&CreatedView::from(&created))?,
+                    Format::Json | Format::Yaml => output.value(&CreatedView::from(&created))?,
                     Format::Table => output.text(text(&folder, &created).trim_end())?,
                 }
             }

@@ -141,7 +141,9 @@ pub(crate) async fn compare_databases(
 /// Prints a report.
 pub(crate) fn print(output: Output, report: &Report) -> Result<(), Failure> {
     match output.format() {
-        Format::Json => output.json(&CompareView { equal: report.is_equal(), report }),
+        Format::Json | Format::Yaml => {
+            output.value(&CompareView { equal: report.is_equal(), report })
+        }
         Format::Table => output.text(report.to_string().trim_end()),
     }
 }

@@ -138,8 +138,8 @@ async fn get(service: &Service, database: &str, id: String) -> Result<DocumentVi
 }
 
 fn print(output: Output, document: &DocumentView) -> Result<(), Failure> {
-    if output.format() == Format::Json {
-        return output.json(document);
+    if output.format() != Format::Table {
+        return output.value(document);
     }
     note(document.headline());
     output.body(document.body())

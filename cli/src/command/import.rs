@@ -66,7 +66,7 @@ impl Import {
         progress.finish();
         let loaded = loaded?;
         match output.format() {
-            Format::Json => output.json(&ImportView::from(loaded))?,
+            Format::Json | Format::Yaml => output.value(&ImportView::from(loaded))?,
             Format::Table => output.text(text(&loaded))?,
         }
         Ok(Exit::Done)

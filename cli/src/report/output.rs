@@ -22,6 +22,8 @@ pub enum Format {
     Table,
     /// For programs: one JSON value; commands that watch print one a line.
     Json,
+    /// For both: one YAML document; commands that watch print one after the other.
+    Yaml,
 }
 
 /// Something that is printed as a row of a table, as lines of its own, or as JSON.
@@ -56,7 +58,7 @@ impl Output {
     /// Prints one thing in full.
     pub(crate) fn one<T: Shown>(self, shown: &T) -> Result<(), Failure> {
         match self.format {
-            Format::Json => self.json(shown),
+            Format::Json | Format::Yaml => self.value(shown),
             Format::Table => {
                 let mut table = plain_table();
                 for (name, value) in shown.fields() {
@@ -70,7 +72,7 @@ impl Output {
     /// Prints several things, in columns or as a JSON array.
     pub(crate) fn many<T: Shown>(self, shown: &[T]) -> Result<(), Failure> {
         match self.format {
-            Format::Json => self.json(&shown),
+            Format::Json | Format::Yaml => self.value(&shown),
             Format::Table => {
                 let mut table = plain_table();
                 table.set_header(T::COLUMNS.iter().copied());
@@ -82,17 +84,22 @@ impl Output {
         }
     }
 
-    /// Prints one event of a stream: in columns of fixed width, or as a line of JSON.
+    /// Prints one event of a stream: in columns of fixed width, as a line of JSON, or as a document of
+    /// YAML.
     pub(crate) fn event<T: Shown>(self, shown: &T) -> Result<(), Failure> {
         match self.format {
             Format::Json => self.line(&json_text(shown)?),
+            Format::Yaml => self.line(&format!("---\n{}", yaml_text(shown)?)),
             Format::Table => self.line(&printable(&shown.row().join("  "))),
         }
     }
 
-    /// Prints a JSON value with line breaks.
-    pub(crate) fn json<T: Serialize + ?Sized>(self, value: &T) -> Result<(), Failure> {
-        let text = serde_json::to_string_pretty(value).map_err(Failure::local)?;
+    /// Prints a value for programs: JSON with line breaks, or YAML where that is asked for.
+    pub(crate) fn value<T: Serialize + ?Sized>(self, value: &T) -> Result<(), Failure> {
+        let text = match self.format {
+            Format::Yaml => yaml_text(value)?,
+            _ => serde_json::to_string_pretty(value).map_err(Failure::local)?,
+        };
         self.text(text)
     }
 
@@ -164,6 +171,13 @@ pub(crate) fn counted(number: u64, noun: &str) -> String {
 
 fn json_text<T: Serialize>(value: &T) -> Result<String, Failure> {
     serde_json::to_string(value).map_err(Failure::local)
+}
+
+fn yaml_text<T: Serialize + ?Sized>(value: &T) -> Result<String, Failure> {
+    // By way of JSON, so that both say the same of everything.
+    let value = serde_json::to_value(value).map_err(Failure::local)?;
+    let text = serde_saphyr::to_string(&value).map_err(Failure::local)?;
+    Ok(text.trim_end().to_owned())
 }
 
 fn plain_table() -> Table {
