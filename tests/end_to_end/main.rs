@@ -11,6 +11,7 @@ mod deploy;
 mod folders;
 mod keeping;
 mod kills;
+mod machine;
 mod quickstart;
 mod restores;
 mod setup;

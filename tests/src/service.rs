@@ -30,6 +30,8 @@ pub fn binary(name: &str) -> Result<PathBuf> {
 
 /// A running service; killed when dropped.
 pub struct Service {
+    /// What it is run by: nothing, or a tracer and its arguments.
+    tracer: Vec<String>,
     command: Vec<String>,
     configuration: PathBuf,
     log: PathBuf,
@@ -47,7 +49,18 @@ impl Service {
     ///
     /// It does not start; its log is in the error.
     pub fn start(site: &Site, role: &str) -> Result<Self> {
-        Self::start_command(site, role, vec![format!("jackdaw-{role}")])
+        Self::start_command(site, role, Vec::new(), vec![format!("jackdaw-{role}")])
+    }
+
+    /// Starts a role of `site` under a tracer: a program and its arguments, which runs what stands
+    /// behind them and lets it have its own process id.
+    ///
+    /// # Errors
+    ///
+    /// It does not start; its log is in the error.
+    pub fn start_traced(site: &Site, role: &str, tracer: &[&str]) -> Result<Self> {
+        let tracer = tracer.iter().copied().map(str::to_owned).collect();
+        Self::start_command(site, role, tracer, vec![format!("jackdaw-{role}")])
     }
 
     /// Starts a service that is both sender and receiver, under the name of a role.
@@ -57,14 +70,19 @@ impl Service {
     /// It does not start; its log is in the error.
     pub fn start_both(site: &Site, name: &str) -> Result<Self> {
         let command = ["jackdaw", "serve", "--role", "sender", "--role", "receiver"];
-        Self::start_command(site, name, command.map(str::to_owned).to_vec())
+        Self::start_command(site, name, Vec::new(), command.map(str::to_owned).to_vec())
     }
 
-    fn start_command(site: &Site, name: &str, command: Vec<String>) -> Result<Self> {
+    fn start_command(
+        site: &Site,
+        name: &str,
+        tracer: Vec<String>,
+        command: Vec<String>,
+    ) -> Result<Self> {
         let configuration = site.configuration(name)?;
         let log = site.path().join(format!("{name}.log"));
-        let (child, address) = spawn(&command, &configuration, &log, "127.0.0.1:0")?;
-        Ok(Self { command, configuration, log, address, child })
+        let (child, address) = spawn(&tracer, &command, &configuration, &log, "127.0.0.1:0")?;
+        Ok(Self { tracer, command, configuration, log, address, child })
     }
 
     /// Where it listens.
@@ -113,14 +131,25 @@ impl Service {
         Ok(self.child.wait()?.code())
     }
 
-    /// Starts it again on the same port, after it has ended.
+    /// Waits until it has ended by itself, and answers its exit code; `None` when a signal ended it.
+    ///
+    /// # Errors
+    ///
+    /// The system's.
+    pub fn ended(&mut self) -> Result<Option<i32>> {
+        Ok(self.child.wait()?.code())
+    }
+
+    /// Starts it again on the same port, after it has ended, under no tracer.
     ///
     /// # Errors
     ///
     /// It does not start.
     pub fn restart(&mut self) -> Result<()> {
         let listen = self.address.to_string();
-        let (child, address) = spawn(&self.command, &self.configuration, &self.log, &listen)?;
+        self.tracer.clear();
+        let (child, address) =
+            spawn(&self.tracer, &self.command, &self.configuration, &self.log, &listen)?;
         self.child = child;
         self.address = address;
         Ok(())
@@ -135,6 +164,7 @@ impl Drop for Service {
 }
 
 fn spawn(
+    tracer: &[String],
     command: &[String],
     configuration: &Path,
     log: &Path,
@@ -142,11 +172,21 @@ fn spawn(
 ) -> Result<(Child, SocketAddr)> {
     let _one_at_a_time = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
     let (name, arguments) = command.split_first().context("no command")?;
-    let mut child = Command::new(binary(name)?)
+    let mut program = match tracer.split_first() {
+        None => Command::new(binary(name)?),
+        Some((tracer, arguments)) => {
+            let mut program = Command::new(tracer);
+            program.args(arguments).arg(binary(name)?);
+            program
+        }
+    };
+    let mut child = program
         .args(arguments)
         .arg("--config")
         .arg(configuration)
         .env_clear()
+        // A tracer is looked for in it.
+        .envs(env::var_os("PATH").map(|path| ("PATH", path)))
         .env("JACKDAW_LISTEN", listen)
         .stdin(Stdio::null())
         .stdout(Stdio::null())

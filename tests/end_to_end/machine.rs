@@ -1,0 +1,205 @@
+//! What only a machine can do to a service: syncs that fail, kills in the middle of one, a disk that
+//! is full. Needs root and strace:
+//! `cargo test --release --locked -p jackdaw-tests --test end_to_end -- --ignored machine`.
+
+use std::{fs, path::Path, process::Command, time::Duration};
+
+use anyhow::{Context as _, Result, ensure};
+use jackdaw_proto::control::external_replication::PhaseKind;
+use jackdaw_tests::{client::Client, random::Random, service::Service, site::Site, wait::until};
+
+use crate::setup::{Pair, SOON, documents, path};
+
+/// Runs a service under strace, which writes down its syncs, with the paths of the files.
+fn tracing(log: &Path) -> Vec<String> {
+    let log = path(log).to_owned();
+    ["strace", "-D", "-f", "-y", "-qq", "-e", "trace=fdatasync,fsync", "-e", "signal=none", "-o"]
+        .map(str::to_owned)
+        .into_iter()
+        .chain([log])
+        .collect()
+}
+
+/// The same, and does something to the n-th of its `fdatasync`s.
+fn injecting(log: &Path, what: &str) -> Vec<String> {
+    let mut tracer = tracing(log);
+    tracer.extend(["-e".to_owned(), format!("inject=fdatasync:{what}")]);
+    tracer
+}
+
+fn start(site: &Site, role: &str, tracer: &[String]) -> Result<Service> {
+    let tracer: Vec<_> = tracer.iter().map(String::as_str).collect();
+    Service::start_traced(site, role, &tracer)
+}
+
+/// How many syncs of journals of databases the log has, that of the service's own records not.
+fn journal_syncs(log: &Path) -> Result<usize> {
+    let log = fs::read_to_string(log)?;
+    let of_database = |line: &&str| line.contains("/databases/") && line.contains(".jnl>");
+    Ok(log.lines().filter(of_database).filter(|line| line.contains("fdatasync(")).count())
+}
+
+/// A pair, one side of which is run by a tracer.
+async fn pair(sender: &[String], receiver: &[String], site: Site) -> Result<Pair> {
+    let service = |role: &str, tracer: &[String]| match tracer {
+        [] => Service::start(&site, role),
+        tracer => start(&site, role, tracer),
+    };
+    let (receiver, sender) = (service("receiver", receiver)?, service("sender", sender)?);
+    let administrator = site.administrator()?;
+    let source = Client::connect(&sender.url(), &administrator).await?;
+    let destination = Client::connect(&receiver.url(), &administrator).await?;
+    source.create_database("shop").await?;
+    destination.create_database("copy").await?;
+    Ok(Pair { site, sender, receiver, source, destination })
+}
+
+/// Nothing is answered that a power cut could undo: each write that a client was answered, and each
+/// batch that a sender was acknowledged, has had a sync of its own.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs root and strace"]
+async fn what_is_answered_was_synced() -> Result<()> {
+    let site = Site::new()?;
+    let (of_sender, of_receiver) =
+        (site.path().join("sender.trace"), site.path().join("receiver.trace"));
+    let pair = pair(&tracing(&of_sender), &tracing(&of_receiver), site).await?;
+    let task = pair.replicate().await?;
+    let before = (journal_syncs(&of_sender)?, journal_syncs(&of_receiver)?);
+    for n in 0..30 {
+        pair.source.put("shop", &format!("things/{n}"), "{}").await?;
+        pair.caught_up(&task).await?;
+    }
+    let synced = (journal_syncs(&of_sender)? - before.0, journal_syncs(&of_receiver)? - before.1);
+    assert!(synced.0 >= 30, "the sender answered 30 writes and synced {} times", synced.0);
+    assert!(synced.1 >= 30, "the receiver acknowledged 30 batches and synced {} times", synced.1);
+    Ok(())
+}
+
+/// A sync that fails is final (invariant I14): the service says why and ends; what was answered
+/// before is there when it is started again.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs root and strace"]
+async fn a_sync_that_fails_ends_the_service() -> Result<()> {
+    let site = Site::new()?;
+    let log = site.path().join("sender.trace");
+    let mut pair = pair(&injecting(&log, "error=EIO:when=40+"), &[], site).await?;
+    let mut answered = Vec::new();
+    let refused = loop {
+        let id = format!("things/{}", answered.len());
+        match pair.source.put("shop", &id, "{}").await {
+            Ok(_) => answered.push(id),
+            Err(refused) => break format!("{refused:#}"),
+        }
+        ensure!(answered.len() < 1_000, "no sync failed");
+    };
+    assert!(refused.contains("STORE_FAILED") || refused.contains("cannot be"), "{refused}");
+    let code = pair.sender.ended()?;
+    assert!(code.is_some_and(|code| code != 0), "it ends by itself: {code:?}");
+    assert!(pair.sender.log()?.contains("Input/output error"), "and says why");
+    pair.sender.restart()?;
+    pair.reconnect().await?;
+    let content = pair.source.content("shop").await?;
+    for id in &answered {
+        assert!(content.contains_key(id), "{id} was answered and is gone");
+    }
+    pair.source.put("shop", "after", "{}").await?;
+    Ok(())
+}
+
+/// Killed in the middle of any sync, a receiver has the batch or has it not, and goes on.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs root and strace"]
+async fn killed_in_any_sync_it_goes_on() -> Result<()> {
+    for nth in [4, 5, 6, 9, 14, 22] {
+        let site = Site::new()?;
+        let log = site.path().join("receiver.trace");
+        let what = format!("signal=SIGKILL:when={nth}");
+        let mut pair = pair(&[], &injecting(&log, &what), site).await?;
+        let task = pair.replicate().await?;
+        for n in 0..40 {
+            pair.source.write("shop", documents(&format!("round/{n}"), 20, "x"), 7).await?;
+        }
+        assert_eq!(pair.receiver.ended()?, None, "a signal ended it, at sync {nth}");
+        pair.receiver.restart()?;
+        pair.reconnect().await?;
+        pair.caught_up(&task).await?;
+        assert_eq!(pair.assert_equal().await?, 800, "at sync {nth}");
+        let copy = pair.destination.database("copy").await?;
+        assert_eq!(copy.last_etag, 800, "nothing was applied twice, at sync {nth}");
+    }
+    Ok(())
+}
+
+/// A file system of its own, as small as a test wants it; gone with it.
+struct SmallDisk<'p>(&'p Path);
+
+impl<'p> SmallDisk<'p> {
+    fn mount(at: &'p Path, mib: u32) -> Result<Self> {
+        fs::create_dir_all(at)?;
+        mount(&["-t", "tmpfs", "-o", &format!("size={mib}m,mode=0700"), "jackdaw", path(at)])?;
+        Ok(Self(at))
+    }
+
+    fn grow(&self, mib: u32) -> Result<()> {
+        mount(&["-o", &format!("remount,size={mib}m"), path(self.0)])
+    }
+}
+
+impl Drop for SmallDisk<'_> {
+    fn drop(&mut self) {
+        // Lazily: a service may be ending.
+        let _ = Command::new("umount").arg("-l").arg(self.0).status();
+    }
+}
+
+fn mount(arguments: &[&str]) -> Result<()> {
+    let done = Command::new("mount").args(arguments).status().context("mount")?;
+    ensure!(done.success(), "mount {arguments:?}");
+    Ok(())
+}
+
+/// A destination whose disk is full refuses batches by name, is read as ever, and goes on by itself
+/// when there is room again: nothing is restarted.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs root and strace"]
+async fn a_full_disk_is_waited_for() -> Result<()> {
+    let site = Site::new()?;
+    let data = site.data("receiver");
+    let disk = SmallDisk::mount(&data, 200)?;
+    let pair = pair(&[], &[], site).await?;
+    let task = pair.replicate().await?;
+    pair.source.put("shop", "first", "{}").await?;
+    pair.caught_up(&task).await?;
+    // Nothing that compresses.
+    let mut random = Random::new(7);
+    let text: String = (0..8_000).map(|_| format!("{:016x}", random.number())).collect();
+    for round in 0..20 {
+        let documents = (0..100).map(|n| {
+            let at = usize::try_from(random.number() % 100_000).unwrap_or(0);
+            (format!("things/{round}/{n}"), format!(r#"{{"t":"{}"}}"#, &text[at..at + 28_000]))
+        });
+        pair.source.write("shop", documents.collect(), 10).await?;
+    }
+    let full = until("the disk is full", SOON * 2, async || {
+        let task = pair.source.task(&task).await?;
+        let reason = task.error.clone().unwrap_or_default().reason;
+        Ok((reason == "DISK_FULL").then_some(task))
+    })
+    .await?;
+    let phase = full.phase.unwrap_or_default();
+    assert!(matches!(phase.kind(), PhaseKind::Backoff | PhaseKind::Connecting), "{phase:?}");
+    assert_eq!(pair.destination.document("copy", "first").await?.id, "first", "it is read as ever");
+    let large = format!(r#"{{"t":"{}"}}"#, "x".repeat(15 << 20));
+    let refused = pair.destination.put("copy", "own", &large).await;
+    let refused = refused.err().context("a full disk took a write")?;
+    assert!(format!("{refused:#}").contains("DISK_FULL"), "{refused:#}");
+    disk.grow(1_000)?;
+    until("everything arrives", Duration::from_secs(120), async || {
+        Ok((pair.destination.database("copy").await?.documents == 2_001).then_some(()))
+    })
+    .await?;
+    assert_eq!(pair.assert_equal().await?, 2_001);
+    drop(pair);
+    drop(disk);
+    Ok(())
+}
