@@ -155,7 +155,8 @@ impl Lineage {
         behind.checked_sub(1).and_then(|at| self.runs.get(at)).map_or(RunId::NONE, |run| run.id)
     }
 
-    /// A run begins: `first` is the next etag. The oldest one is forgotten where there are too many.
+    /// A run begins: `first` is the next etag. The oldest one is forgotten where there are too
+    /// many.
     pub fn begin_run(&mut self, id: RunId, first: Etag) {
         if self.runs.len() >= RUNS_MAX {
             self.runs.remove(0);

@@ -28,7 +28,7 @@ pub enum Phase {
     Stopped,
     /// Dialing and shaking hands.
     Connecting,
-    /// Saying what it holds, since it has forgotten deletions that the destination has not received.
+    /// Saying what it holds: it has forgotten deletions that the destination has not received.
     Reconciling,
     /// Sending what the destination does not have yet.
     CatchingUp,

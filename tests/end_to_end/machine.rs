@@ -1,5 +1,5 @@
-//! What only a machine can do to a service: syncs that fail, kills in the middle of one, a disk that
-//! is full. Needs root and strace:
+//! What only a machine can do to a service: syncs that fail, kills in the middle of one, a disk
+//! that is full. Needs root and strace:
 //! `cargo test --release --locked -p jackdaw-tests --test end_to_end -- --ignored machine`.
 
 use std::{fs, path::Path, process::Command, time::Duration};

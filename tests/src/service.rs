@@ -131,7 +131,7 @@ impl Service {
         Ok(self.child.wait()?.code())
     }
 
-    /// Waits until it has ended by itself, and answers its exit code; `None` when a signal ended it.
+    /// Waits until it has ended by itself, and answers its exit code; `None`: a signal ended it.
     ///
     /// # Errors
     ///

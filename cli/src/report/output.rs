@@ -84,8 +84,8 @@ impl Output {
         }
     }
 
-    /// Prints one event of a stream: in columns of fixed width, as a line of JSON, or as a document of
-    /// YAML.
+    /// Prints one event of a stream: in columns of fixed width, as a line of JSON, or as a document
+    /// of YAML.
     pub(crate) fn event<T: Shown>(self, shown: &T) -> Result<(), Failure> {
         match self.format {
             Format::Json => self.line(&json_text(shown)?),

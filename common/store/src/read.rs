@@ -163,8 +163,8 @@ impl Snapshot {
         })
     }
 
-    /// The lower-cased ids behind `after` of all documents there are: live, deleted and in conflict;
-    /// ascending.
+    /// The lower-cased ids behind `after` of all documents there are, live, deleted and in
+    /// conflict, ascending.
     pub fn ids_after(
         &self,
         after: &[u8],

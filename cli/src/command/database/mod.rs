@@ -61,8 +61,8 @@ enum What {
     ///
     /// With --from: the service makes the database of a backup, its tasks disabled; enable them
     /// when it takes the original's place. Without: the database is there already, its folder was
-    /// brought back from a copy or is one, and the service does not run; what it writes from now on,
-    /// and what it has written behind --forked-at, becomes another incarnation's, so that
+    /// brought back from a copy or is one, and the service does not run; what it writes from now
+    /// on, and what it has written behind --forked-at, becomes another incarnation's, so that
     /// destinations can tell it from what the original wrote.
     Restore(Restore),
     /// Declare that the folder of databases was moved, while the service does not run

@@ -1,5 +1,5 @@
-//! `jackdaw database adopt` and `restore` without a backup: what is declared of a database while its
-//! service does not run.
+//! `jackdaw database adopt` and `restore` without a backup: what is declared of a database while
+//! its service does not run.
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -25,7 +25,7 @@ pub enum OfflineError {
         what: String,
     },
     /// There is no such database.
-    #[error("find database {name}{}", nearest.as_ref().map_or_else(String::new, |it| format!("; did you mean {it}?")))]
+    #[error("find database {name}{}", hint(.nearest.as_deref()))]
     NotFound {
         /// The name.
         name: DatabaseName,
@@ -49,6 +49,10 @@ pub enum OfflineError {
     /// No randomness for a new incarnation.
     #[error(transparent)]
     Entropy(#[from] EntropyError),
+}
+
+fn hint(nearest: Option<&str>) -> String {
+    nearest.map(|nearest| format!("; did you mean {nearest}?")).unwrap_or_default()
 }
 
 /// Declares that the folder of a database, or of all, was moved. Answers which.

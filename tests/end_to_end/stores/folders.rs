@@ -87,9 +87,9 @@ async fn a_database_deleted_in_the_middle_of_a_copy_is_filled_when_it_is_there_a
     Ok(())
 }
 
-/// A folder that was copied does not open. Where somebody says that it was moved, and it is not true,
-/// it is served twice, side by side. One of the two is written to: its documents arrive, whatever the
-/// other one does.
+/// A folder that was copied does not open. Where somebody says that it was moved, and it is not
+/// true, it is served twice, side by side. One of the two is written to: its documents arrive,
+/// whatever the other one does.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_folder_served_twice_disturbs_no_copy() -> Result<()> {
     let mut pair = Pair::new().await?;
