@@ -28,18 +28,20 @@ use tokio::{
 
 /// Long enough for a copy to complete on a busy machine.
 const COPIED: Duration = Duration::from_secs(120);
-/// Documents the source begins with: more than twice a window.
-const FIRST: u64 = 20_000;
+/// Documents the source begins with: more than two windows full.
+const FIRST: u64 = 30_000;
 /// Bytes of each of them.
 const FIRST_BYTES: u64 = 4_096;
 /// Ids that are written again and again.
 const HOT: u64 = 500;
+/// Ids that are written now and then. They are small: a window holds all of them.
+const NEW: u64 = 2_000;
 /// Kills of one copy, one a side; then it is completed, compared and begun anew. They come while
 /// most of it is missing.
 const KILLS_A_COPY: usize = 2;
 /// Items that may be on their way at once: a window full of the first documents, and what is
 /// written meanwhile. Far fewer than a copy has, so that a copy sent all over again is noticed.
-const WINDOW_ITEMS: u64 = WINDOW_BYTES / FIRST_BYTES + 2_000;
+const WINDOW_ITEMS: u64 = WINDOW_BYTES / FIRST_BYTES + HOT + NEW;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn five_kills_lose_nothing() -> Result<()> {
@@ -80,7 +82,7 @@ impl Kills {
     }
 
     async fn run(mut self, kills: usize) -> Result<()> {
-        assert!(WINDOW_ITEMS * KILLS_A_COPY as u64 <= FIRST + 1_000, "else nothing is shown");
+        assert!(WINDOW_ITEMS * (KILLS_A_COPY as u64) < FIRST, "else nothing is shown");
         let body = "x".repeat(usize::try_from(FIRST_BYTES)?);
         let first = (0..FIRST).map(|n| (format!("first/{n}"), format!(r#"{{"t":"{body}"}}"#)));
         self.source.write("shop", first.collect(), 1_000).await?;
@@ -221,8 +223,8 @@ async fn some(client: &Client, random: &mut Random) -> Result<()> {
     let documents: Vec<_> = (0..1 + random.number() % 5)
         .map(|_| {
             let n = random.number();
-            let id =
-                if n.is_multiple_of(2) { format!("hot/{}", n % HOT) } else { format!("new/{n}") };
+            let hot = n.is_multiple_of(2);
+            let id = if hot { format!("hot/{}", n % HOT) } else { format!("new/{}", n % NEW) };
             (id, format!(r#"{{"n":{n}}}"#))
         })
         .collect();
