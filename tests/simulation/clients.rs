@@ -68,7 +68,8 @@ impl Client {
         let name = if self.random.chance(100) { "DOC" } else { "doc" };
         let id = format!("{}{name}-{document}", self.plan.prefix(self.node));
         let id = id.parse().expect("an id");
-        if self.random.chance(200) {
+        // What is to be forgotten must have been deleted.
+        if self.random.chance(if self.plan.setbacks > 0 { 400 } else { 200 }) {
             return Command::Delete { id, expected: None };
         }
         let padding = "x".repeat(self.random.index(self.plan.padding));

@@ -10,7 +10,7 @@ use jackdaw_store::{
     engine::{
         Direction, Engine, EngineError, Memory, Operation, ScanRange, Snapshot, Table, WriteBatch,
     },
-    keys::{CHANGES, CURSORS, DOCUMENTS, TABLES},
+    keys::{CHANGES, CURSORS, DOCUMENTS, TABLES, TOMBSTONES},
 };
 use jackdaw_tests::random::Random;
 
@@ -92,9 +92,12 @@ impl Disk {
         platter.broken = false;
         platter.failing = None;
         let unanswered = platter.unanswered.take();
-        let opening = platter.opening;
+        let (opening, planted) = (platter.opening, platter.planted);
         drop(platter);
-        if let Some(operations) = unanswered {
+        if let Some(mut operations) = unanswered {
+            if planted == Some(Planted::LostTombstone) {
+                operations = without_deletions(operations);
+            }
             self.write(operations, true);
         }
         Handle { disk: self.clone(), opening }
@@ -109,7 +112,7 @@ impl Disk {
         for operations in unsynced.into_iter().take(kept) {
             apply(&platter.durable, operations);
         }
-        platter.visible = copy(&platter.durable);
+        platter.visible = filled(&*platter.durable.snapshot().unwrap());
     }
 
     /// The next commit fails.
@@ -139,6 +142,30 @@ impl Disk {
     /// What a process sees.
     pub(crate) fn visible(&self) -> Memory {
         self.platter().visible.clone()
+    }
+
+    /// What a copy of the disk has that is taken now.
+    pub(crate) fn checkpoint(&self) -> Arc<dyn Snapshot> {
+        self.platter().durable.snapshot().expect("the engine in memory takes all")
+    }
+
+    /// The disk as a whole is what it was. No process has it open.
+    pub(crate) fn set_back(&self, checkpoint: &dyn Snapshot) {
+        let mut platter = self.platter();
+        platter.opening += 1;
+        platter.broken = false;
+        (platter.unanswered, platter.failing) = (None, None);
+        platter.unsynced.clear();
+        platter.durable = filled(checkpoint);
+        platter.visible = filled(checkpoint);
+    }
+
+    /// Does something to the rows that no process does, and no invariant judges.
+    pub(crate) fn edit<T>(&self, edit: impl FnOnce(&Memory) -> T) -> T {
+        let mut platter = self.platter();
+        let done = edit(&platter.visible);
+        platter.durable = filled(&*platter.visible.snapshot().unwrap());
+        done
     }
 
     fn commit(&self, opening: u64, batch: WriteBatch) -> Result<(), EngineError> {
@@ -211,8 +238,8 @@ fn apply(engine: &Memory, operations: Vec<Operation>) {
     engine.commit(operations.into_iter().collect()).expect("the engine in memory takes all");
 }
 
-fn copy(engine: &Memory) -> Memory {
-    let (from, to) = (engine.snapshot().unwrap(), Memory::new(&TABLES));
+fn filled(from: &dyn Snapshot) -> Memory {
+    let to = Memory::new(&TABLES);
     for table in TABLES {
         let rows = from.scan(table, ScanRange::all(), Direction::Forward).map(|row| {
             let (key, value) = row.unwrap();
@@ -225,6 +252,17 @@ fn copy(engine: &Memory) -> Memory {
 
 fn moves_cursor(operations: &[Operation]) -> bool {
     operations.iter().any(|operation| operation.table == CURSORS)
+}
+
+/// The commit without what it says of deletions, but for the documents that go.
+fn without_deletions(mut operations: Vec<Operation>) -> Vec<Operation> {
+    let deletes = operations.iter().any(|o| o.table == TOMBSTONES && o.value.is_some());
+    let puts = operations.iter().any(|o| o.table == DOCUMENTS && o.value.is_some());
+    if deletes && !puts {
+        let gone = [TOMBSTONES, CHANGES];
+        operations.retain(|o| o.value.is_none() || !gone.contains(&o.table));
+    }
+    operations
 }
 
 /// Two halves of a commit, between two documents.

@@ -26,6 +26,8 @@ mod plan;
 #[cfg(test)]
 mod planted;
 #[cfg(test)]
+mod restoring;
+#[cfg(test)]
 mod seeds;
 #[cfg(test)]
 mod world;

@@ -13,7 +13,7 @@ use jackdaw_node::shutdown::{Shutdown, Trigger};
 use jackdaw_receiver::incoming::LiveSessions;
 use jackdaw_sender::{
     definition::{ConnectionString, TaskDefinition},
-    progress::{Board, TaskKey},
+    progress::{Board, Phase, TaskKey},
     runner::{Plan, Runner},
 };
 use jackdaw_store::{Forget, Identity, Record, RecordKind, Store};
@@ -104,6 +104,8 @@ pub(crate) struct Node {
     network: Network,
     random: Random,
     openings: u64,
+    /// A planted bug: a run that was used is used again.
+    pub(crate) same_run: bool,
     process: Option<Process>,
 }
 
@@ -136,7 +138,8 @@ impl Node {
     ) -> Self {
         let clock = Arc::new(SimulatedClock::new());
         let random = random.named(&format!("node {index}"));
-        Self { index, disk, clock, settings, network, random, openings: 0, process: None }
+        let (openings, same_run) = (0, false);
+        Self { index, disk, clock, settings, network, random, openings, same_run, process: None }
     }
 
     /// Its database, while it runs.
@@ -151,7 +154,7 @@ impl Node {
         }
         let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
         let engine = self.disk.open();
-        self.openings += 1;
+        self.openings += u64::from(!self.same_run);
         let identity = identity(self.index, self.openings);
         let opened = Store::open_driven(engine, clock, identity, self.settings.sync);
         // A disk that fails is tried again, as by whoever runs a service.
@@ -293,6 +296,14 @@ impl Node {
             stop: stopped,
         };
         process.runners.insert((task, twin), (stop, tokio::spawn(runner.run())));
+    }
+
+    /// Whether a task waits for somebody, for this reason.
+    pub(crate) fn is_blocked(&self, task: u64, reason: &str) -> bool {
+        self.process.as_ref().is_some_and(|process| {
+            let status = process.board.status(self.key(task));
+            status.phase == Phase::Blocked && status.error.is_some_and(|it| it.reason == reason)
+        })
     }
 
     /// How its tasks are, for whoever reads of a failure.

@@ -74,6 +74,8 @@ pub(crate) struct Plan {
     pub(crate) clients: u64,
     /// Longest padding of a document, bytes.
     pub(crate) padding: usize,
+    /// How often a disk is set back.
+    pub(crate) setbacks: u64,
     pub(crate) planted: Option<Planted>,
     /// A commit that fails, whatever else does.
     pub(crate) crash: Option<Crash>,
@@ -109,10 +111,27 @@ impl Plan {
             documents: pick(&[4, 16, 60]),
             clients: pick(&[1, 2, 3]),
             padding: usize::try_from(pick(&[10, 2_000])).unwrap(),
+            setbacks: 0,
             planted,
             crash: None,
         };
         plan.provoke();
+        plan
+    }
+
+    /// The plan of a seed in which a disk is set back: every node writes documents of its own. More
+    /// setbacks of one source, and chains, are not there: what is found in them is not mended yet.
+    pub(crate) fn restoring(seed: u64, planted: Option<Planted>) -> Self {
+        let mut plan = Self::new(seed, planted);
+        let mut random = Random::new(seed).named("restoring");
+        plan.topology = [Topology::Pair, Topology::Star][random.index(2)];
+        plan.setbacks = 1;
+        plan.unsafe_for = Duration::from_secs(3 + random.below(6));
+        let age = [None, Some(100), Some(300), Some(1_000)][random.index(4)];
+        plan.settings.tombstone_age = age.map(Duration::from_millis);
+        plan.clients = 1;
+        plan.pause = [100, 200, 400][random.index(3)];
+        plan.documents = [8, 60][random.index(2)];
         plan
     }
 
@@ -141,6 +160,11 @@ impl Plan {
             Some(Planted::HalfCommits) if self.topology == Topology::Shared => {
                 self.topology = Topology::Pair;
             }
+            Some(Planted::LostTombstone) => {
+                self.topology = Topology::Pair;
+                self.fault_every = Duration::from_millis(300);
+                self.faults = vec![(Fault::CommitKept, 1)];
+            }
             Some(Planted::WideWindow) => self.settings.limits.items = 1,
             Some(Planted::LostItem) => self.settings.limits.items = 1_000,
             _ => {}
@@ -150,6 +174,7 @@ impl Plan {
     /// The nodes that clients write to.
     pub(crate) fn writers(&self) -> Vec<usize> {
         match self.topology {
+            _ if self.setbacks > 0 => (0..self.topology.nodes()).collect(),
             Topology::Pair | Topology::Star => vec![0],
             Topology::Chain => vec![0, 1],
             Topology::TwoWay | Topology::Shared => vec![0, 1],

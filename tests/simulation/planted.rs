@@ -29,11 +29,25 @@ pub(crate) enum Planted {
     DisabledForgets,
     /// A session begins, and what tells it from the one before it is not written.
     SharedEpoch,
+    /// Of a commit that failed though the disk has it, a deletion is not there.
+    LostTombstone,
+    /// A database that was restored goes on under the incarnation it had.
+    SameIncarnation,
+    /// What a store writes after an opening belongs to the run that it wrote before.
+    SameRun,
+    /// A destination goes on where it was, though its source was restored.
+    OldCursor,
+    /// A source says that it has seen what only its destination has written.
+    ReconcileClaims,
+    /// A source does not name all that it has.
+    ReconcileForgets,
+    /// A batch is applied past one that was refused.
+    PastRefused,
 }
 
 impl Planted {
     /// All of them, and the invariant that finds each.
-    pub(crate) const ALL: [(Self, &'static str); 13] = [
+    pub(crate) const ALL: [(Self, &'static str); 15] = [
         (Self::NoSync, "I4"),
         (Self::CursorAlone, "I5"),
         (Self::HalfCommits, "I8"),
@@ -47,6 +61,17 @@ impl Planted {
         (Self::PingPong, "I10"),
         (Self::DisabledForgets, "I16"),
         (Self::SharedEpoch, "I15"),
+        (Self::LostTombstone, "resurrection"),
+        (Self::PastRefused, "I5"),
+    ];
+
+    /// Those that show themselves when disks are set back, and what finds each.
+    pub(crate) const RESTORING: [(Self, &'static str); 5] = [
+        (Self::SameIncarnation, "P2"),
+        (Self::SameRun, "fork"),
+        (Self::OldCursor, "P1"),
+        (Self::ReconcileClaims, "reconcile"),
+        (Self::ReconcileForgets, "reconcile"),
     ];
 
     /// Whether a disk carries it out.

@@ -14,14 +14,17 @@ use crate::{
     chaos::Fault,
     plan::Plan,
     planted::Planted,
+    restoring::Setback,
     world::{Outcome, run},
 };
 
 /// The seeds of the gate.
 const SEEDS: Range<u64> = 0..300;
+/// Those in which disks are set back.
+const RESTORING: Range<u64> = 0..200;
 
-fn seeds() -> Range<u64> {
-    let Ok(text) = std::env::var("JACKDAW_SEEDS") else { return SEEDS };
+fn seeds(gate: Range<u64>) -> Range<u64> {
+    let Ok(text) = std::env::var("JACKDAW_SEEDS") else { return gate };
     let number = |text: &str| text.trim().parse::<u64>().expect("JACKDAW_SEEDS=17 or =100..5000");
     match text.split_once("..") {
         Some((begin, end)) => number(begin)..number(end),
@@ -50,16 +53,16 @@ pub(crate) fn note_panics() {
     });
 }
 
-/// Runs a seed that must hold.
-fn holds(seed: u64) -> Outcome {
-    let outcome = run(Plan::new(seed, None));
+/// Runs a plan in which everything must hold.
+fn holds(plan: &Plan) -> Outcome {
+    let outcome = run(plan.clone());
     if let Some(violation) = &outcome.violation {
         panic!(
-            "seed {seed}: {} does not hold: {}\n{}\n{:#?}\nagain: JACKDAW_SEEDS={seed}",
+            "seed {seed}: {} does not hold: {}\n{}\n{plan:#?}\nagain: JACKDAW_SEEDS={seed}",
             violation.invariant,
             violation.what,
             outcome.last,
-            Plan::new(seed, None)
+            seed = plan.seed,
         );
     }
     outcome
@@ -95,9 +98,9 @@ pub(crate) fn side_by_side<T: Send>(seeds: Range<u64>, run: impl Fn(u64) -> T + 
 fn every_seed_holds() {
     let mut fired: BTreeMap<Fault, u64> = BTreeMap::new();
     let (mut altered, mut batches, mut conflicts, mut forgotten) = (0, 0, 0, 0);
-    let seeds = seeds();
+    let seeds = seeds(SEEDS);
     let alone = seeds.clone().count() < SEEDS.count();
-    for outcome in side_by_side(seeds, holds) {
+    for outcome in side_by_side(seeds, |seed| holds(&Plan::new(seed, None))) {
         for (fault, count) in outcome.fired {
             *fired.entry(fault).or_default() += count;
         }
@@ -116,12 +119,41 @@ fn every_seed_holds() {
     assert!(conflicts >= 5 && forgotten >= 20, "{conflicts} conflicts, {forgotten} forgotten");
 }
 
+/// Disks are set back, with and without somebody saying so: what any disk still has is lost to
+/// nobody, and everything goes on.
+#[test]
+fn every_restore_holds() {
+    let mut fired: BTreeMap<Setback, u64> = BTreeMap::new();
+    let (mut blocked, mut reconciled) = (0, 0);
+    let seeds = seeds(RESTORING);
+    let alone = seeds.clone().count() < RESTORING.count();
+    for outcome in side_by_side(seeds, |seed| holds(&Plan::restoring(seed, None))) {
+        for (setback, count) in outcome.setbacks {
+            *fired.entry(setback).or_default() += count;
+        }
+        blocked += outcome.blocked;
+        reconciled += outcome.reconciled;
+    }
+    println!("{fired:?}, {blocked} blocked, {reconciled} reconciled");
+    if alone {
+        return;
+    }
+    for setback in Setback::ALL {
+        assert!(fired.get(&setback).is_some_and(|count| *count >= 30), "{setback:?}: {fired:?}");
+    }
+    assert!(blocked >= 10 && reconciled >= 2, "{blocked} blocked, {reconciled} removed");
+}
+
 /// What happens in a run depends on its seed and nothing else.
 #[test]
 fn a_seed_says_everything() {
     for seed in 0..20 {
         let (one, other) = (run(Plan::new(seed, None)), run(Plan::new(seed, None)));
         assert_eq!(one.digest, other.digest, "seed {seed}");
+    }
+    for seed in 0..10 {
+        let plan = Plan::restoring(seed, None);
+        assert_eq!(run(plan.clone()).digest, run(plan).digest, "restoring, seed {seed}");
     }
     let (one, other) = (run(Plan::new(1, None)), run(Plan::new(2, None)));
     assert_ne!(one.digest, other.digest);
@@ -130,11 +162,21 @@ fn a_seed_says_everything() {
 /// Each planted bug is found, by the invariant that stands against it.
 #[test]
 fn planted_bugs_are_found() {
+    are_found(&Planted::ALL, Plan::new);
+}
+
+/// Those that show themselves when disks are set back.
+#[test]
+fn planted_bugs_of_restores_are_found() {
+    are_found(&Planted::RESTORING, Plan::restoring);
+}
+
+fn are_found(all: &[(Planted, &str)], plan: impl Fn(u64, Option<Planted>) -> Plan) {
     let mut missed = Vec::new();
-    for (planted, invariant) in Planted::ALL {
+    for (planted, invariant) in all.iter().copied() {
         let mut others = Vec::new();
         let found = (0..150).find_map(|seed| {
-            let violation = run(Plan::new(seed, Some(planted))).violation?;
+            let violation = run(plan(seed, Some(planted))).violation?;
             let meant = violation.invariant == invariant;
             if !meant {
                 others.push(format!("{}: {}", violation.invariant, violation.what));

@@ -17,9 +17,10 @@ use crate::{
     link::Network,
     log::Log,
     node::{Node, database},
-    oracle::{Oracle, Violation, difference, truth::Edge},
+    oracle::{Oracle, Violation, difference, resurrected, truth::Edge},
     plan::{Plan, Topology},
     planted::Planted,
+    restoring::{Archive, Setback},
     seeds,
 };
 
@@ -36,8 +37,11 @@ pub(crate) struct World {
     pub(crate) network: Network,
     pub(crate) chaos: Chaos,
     pub(crate) log: Log,
+    pub(crate) archive: Archive,
+    pub(crate) oracle: Oracle,
+    /// A node that stays stopped, whatever else is repaired.
+    pub(crate) down: Option<usize>,
     restarts: u64,
-    oracle: Oracle,
     stores: Stores,
     random: Random,
 }
@@ -52,6 +56,11 @@ pub(crate) struct Outcome {
     pub(crate) batches: u64,
     /// How often a node was started again since a commit had failed.
     pub(crate) restarts: u64,
+    pub(crate) setbacks: BTreeMap<Setback, u64>,
+    /// Forks that blocked a task.
+    pub(crate) blocked: u64,
+    /// Documents that full reconciles removed.
+    pub(crate) reconciled: u64,
     pub(crate) conflicts: bool,
     pub(crate) forgotten: bool,
     /// What happened last, for whoever reads of a failure.
@@ -85,18 +94,23 @@ impl World {
         let log = Log::new();
         let count = plan.topology.nodes();
         let databases = (0..count).map(database).collect();
-        let shape = Shape { disjoint: plan.topology != Topology::Shared, nodes: count };
+        let disjoint = plan.topology != Topology::Shared;
+        let shape = Shape { disjoint, nodes: count, restoring: plan.setbacks > 0 };
         let oracle = Oracle::new(databases, &shape, log.clone());
         let network = Network::new(count, oracle.clone(), plan.planted, &random);
         let nodes = (0..count).map(|index| {
-            // Bugs of destinations are planted in destinations.
-            let planted = plan.planted.filter(|_| index > 0);
+            // Bugs of destinations are planted in destinations, one of a source in the first.
+            let planted = plan.planted.filter(|it| (index == 0) == (*it == Planted::LostTombstone));
             let disk = Disk::new(index, oracle.clone(), planted, plan.crash, &random);
-            Node::new(index, disk, plan.settings.clone(), network.clone(), &random)
+            let mut node = Node::new(index, disk, plan.settings.clone(), network.clone(), &random);
+            node.same_run = plan.planted == Some(Planted::SameRun);
+            node
         });
         let nodes = nodes.collect();
         let (chaos, stores) = (Chaos::new(&random), Stores::default());
-        Self { plan, nodes, network, chaos, log, restarts: 0, oracle, stores, random }
+        let archive = Archive::new(&random);
+        let (restarts, down) = (0, None);
+        Self { plan, nodes, network, chaos, log, archive, oracle, down, restarts, stores, random }
     }
 
     /// Starts every node, and defines the tasks.
@@ -119,14 +133,9 @@ impl World {
     async fn live(&mut self) -> Result<(), Violation> {
         self.begin().await;
         let clients = self.clients();
-        let end = Instant::now() + self.plan.unsafe_for;
-        let mut next = Instant::now() + self.chaos.pause(self.plan.fault_every);
-        while Instant::now() < end {
-            self.step().await?;
-            if Instant::now() >= next {
-                self.fault().await;
-                next = Instant::now() + self.chaos.pause(self.plan.fault_every);
-            }
+        match self.plan.setbacks {
+            0 => self.faults().await?,
+            setbacks => self.restores(setbacks).await?,
         }
         self.heal().await;
         let peace = Instant::now() + Duration::from_secs(2);
@@ -138,6 +147,19 @@ impl World {
         }
         self.converge().await?;
         self.silence().await
+    }
+
+    async fn faults(&mut self) -> Result<(), Violation> {
+        let end = Instant::now() + self.plan.unsafe_for;
+        let mut next = Instant::now() + self.chaos.pause(self.plan.fault_every);
+        while Instant::now() < end {
+            self.step().await?;
+            if Instant::now() >= next {
+                self.fault().await;
+                next = Instant::now() + self.chaos.pause(self.plan.fault_every);
+            }
+        }
+        Ok(())
     }
 
     fn clients(&self) -> Vec<JoinHandle<()>> {
@@ -167,7 +189,7 @@ impl World {
     }
 
     /// A moment passes; what has failed is started again, as by whoever runs a service.
-    async fn step(&mut self) -> Result<(), Violation> {
+    pub(crate) async fn step(&mut self) -> Result<(), Violation> {
         sleep(Duration::from_millis(20)).await;
         self.remedy(false).await;
         for node in 0..self.nodes.len() {
@@ -202,22 +224,31 @@ impl World {
         let end = Instant::now() + PEACE_MAX;
         loop {
             self.step().await?;
-            let Some(difference) = self.difference() else { return Ok(()) };
+            let Some(Violation { invariant, what }) = self.difference() else { return Ok(()) };
             if Instant::now() >= end {
                 let states: Vec<_> = self.nodes.iter().map(Node::status).collect();
-                let what = format!("{difference}\n{}", states.join("\n"));
-                return Err(Violation { invariant: "P2", what });
+                let what = format!("{what}\n{}", states.join("\n"));
+                return Err(Violation { invariant, what });
             }
         }
     }
 
     /// What is not equal yet.
-    fn difference(&self) -> Option<String> {
+    fn difference(&self) -> Option<Violation> {
+        if let Some(unsettled) = self.unsettled().filter(|_| self.plan.setbacks > 0) {
+            return Some(unsettled);
+        }
         let edges = self.plan.topology.edges();
         edges.into_iter().find_map(|edge| {
             self.oracle.with(|truth| {
-                let difference = difference(truth, edge, true);
-                difference.map(|what| format!("{edge:?}: {what}"))
+                let equal = self.plan.setbacks == 0;
+                let different = difference(truth, edge, equal).map(|what| ("P2", what));
+                let found = different
+                    .or_else(|| resurrected(truth, edge).map(|what| ("resurrection", what)));
+                found.map(|(invariant, what)| Violation {
+                    invariant,
+                    what: format!("{edge:?}: {what}"),
+                })
             })
         })
     }
@@ -234,7 +265,7 @@ impl World {
         let silent = self.traffic().is_silent_since(&before);
         silent.map_err(|what| Violation { invariant: "I10", what })?;
         match self.difference() {
-            Some(what) => Err(Violation { invariant: "P2", what }),
+            Some(violation) => Err(violation),
             None => Ok(()),
         }
     }
@@ -244,6 +275,9 @@ impl World {
     }
 
     pub(crate) fn start(&mut self, node: usize) {
+        if self.down == Some(node) {
+            return;
+        }
         self.nodes[node].start();
         self.stores.set(node, self.nodes[node].store());
     }
@@ -275,6 +309,9 @@ impl World {
             altered: self.network.altered(),
             batches: self.network.items(),
             restarts: self.restarts,
+            setbacks: self.archive.fired.clone(),
+            blocked: self.archive.blocked,
+            reconciled: self.network.reconciled(),
             conflicts,
             forgotten,
             last: self.log.last(),

@@ -22,6 +22,10 @@ impl Invariant for Counted {
                 self.0.insert((on, end.number), end.items);
                 Ok(())
             }
+            Frame::Leaves(ToReceiver::Present(present)) => {
+                self.0.insert((on, present.number), 0);
+                Ok(())
+            }
             Frame::Answers(ToSender::Ack(ack)) => {
                 let sent = self.0.remove(&(on, ack.number));
                 holds(sent.is_some() && ack.outcomes.items() == sent, || {

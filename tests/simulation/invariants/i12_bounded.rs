@@ -18,6 +18,20 @@ struct OnTheWay {
     bytes: u64,
 }
 
+impl OnTheWay {
+    fn within(&self, on: Connection) -> Check {
+        let bytes: u64 = self.batches.iter().map(|(_, bytes)| bytes).sum();
+        let Some(granted) = self.granted else {
+            return Err(format!("{on:?} sends before it was accepted"));
+        };
+        let within = self.batches.len() == 1
+            || (self.batches.len() <= granted.batches as usize && bytes <= granted.bytes);
+        holds(within, || {
+            format!("{on:?} has {} batches, {bytes} bytes on the way", self.batches.len())
+        })
+    }
+}
+
 impl Invariant for Bounded {
     fn name(&self) -> &'static str {
         "I12"
@@ -31,15 +45,12 @@ impl Invariant for Bounded {
             Frame::Leaves(ToReceiver::Items(items)) => way.bytes += items.len() as u64,
             Frame::Leaves(ToReceiver::BatchEnd(end)) => {
                 way.batches.push_back((end.number, way.bytes));
-                let bytes: u64 = way.batches.iter().map(|(_, bytes)| bytes).sum();
-                let Some(granted) = way.granted else {
-                    return Err(format!("{on:?} sends before it was accepted"));
-                };
-                let within = way.batches.len() == 1
-                    || (way.batches.len() <= granted.batches as usize && bytes <= granted.bytes);
-                return holds(within, || {
-                    format!("{on:?} has {} batches, {bytes} bytes on the way", way.batches.len())
-                });
+                return way.within(on);
+            }
+            Frame::Leaves(ToReceiver::Present(present)) => {
+                let bytes = present.keys.iter().map(|key| key.len() as u64).sum();
+                way.batches.push_back((present.number, bytes));
+                return way.within(on);
             }
             Frame::Leaves(ToReceiver::Rewound { .. }) => way.batches.clear(),
             Frame::Arrives(ToSender::Ack(ack)) => {

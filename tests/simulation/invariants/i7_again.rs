@@ -32,4 +32,10 @@ impl Invariant for Again {
         }
         Ok(())
     }
+
+    fn rebuilt(&mut self, truth: &Truth, node: usize) {
+        let journal = truth.nodes[node].journal.iter();
+        let versions = journal.map(|(etag, it)| ((it.key.clone(), it.vector.to_bytes()), *etag));
+        self.0[node] = versions.collect();
+    }
 }

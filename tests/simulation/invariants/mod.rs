@@ -12,6 +12,7 @@ mod i5_durable;
 mod i6_vector;
 mod i7_again;
 mod i8_whole;
+mod restores;
 
 use jackdaw_common::DatabaseId;
 use jackdaw_store::{Written, tables::header::Header};
@@ -21,14 +22,17 @@ use crate::oracle::{
     truth::{Commit, Truth},
 };
 pub(crate) use i10_quiet::Traffic;
+pub(crate) use restores::named;
 
 /// What there is to know of the world before it begins.
 #[derive(Clone, Debug)]
 pub(crate) struct Shape {
     /// Whether every node writes documents of its own only.
     pub(crate) disjoint: bool,
-    /// Batches and bytes that receivers grant.
+    /// How many nodes there are.
     pub(crate) nodes: usize,
+    /// Whether disks are set back: much that holds otherwise does not then.
+    pub(crate) restoring: bool,
 }
 
 /// The outcome of a question: what was seen that must not be.
@@ -63,20 +67,31 @@ pub(crate) trait Invariant: Send {
     fn began(&mut self, _truth: &Truth, _node: usize, _source: DatabaseId, _epoch: u64) -> Check {
         Ok(())
     }
+
+    /// A node's disk was set back, or something was declared of it.
+    fn rebuilt(&mut self, _truth: &Truth, _node: usize) {}
 }
 
 /// All of them that hold in a world like this.
 pub(crate) fn all(shape: &Shape) -> Vec<Box<dyn Invariant>> {
     let mut all: Vec<Box<dyn Invariant>> = vec![
         Box::new(i4_reads::Reads),
-        Box::new(i5_durable::Durable),
-        Box::new(i6_vector::Vector),
         Box::new(i7_again::Again::new(shape.nodes)),
         Box::new(i11_counted::Counted::default()),
         Box::new(i12_bounded::Bounded::default()),
+    ];
+    if shape.restoring {
+        all.push(Box::new(restores::Forks));
+        all.push(Box::new(restores::Removals));
+        return all;
+    }
+    let others: [Box<dyn Invariant>; 4] = [
+        Box::new(i5_durable::Durable),
+        Box::new(i6_vector::Vector),
         Box::new(i15_sessions::Sessions::default()),
         Box::new(i16_forgetting::Forgetting),
     ];
+    all.extend(others);
     if shape.disjoint {
         all.push(Box::new(i8_whole::Whole::new(shape.nodes)));
     }

@@ -93,6 +93,7 @@ impl Phone {
             random: random.named("altered"),
             lost: 0,
             encoded: Vec::new(),
+            refused: None,
         };
         tokio::spawn(pump(Way::There, "there").run(requests, to_session, tap));
         let tap = Responses { network, on, random: random.named("false"), acked: BTreeSet::new() };

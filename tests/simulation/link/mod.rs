@@ -12,6 +12,7 @@ use std::{
     },
 };
 
+use jackdaw_common::Etag;
 use jackdaw_tests::random::Random;
 use tokio::sync::Notify;
 
@@ -92,6 +93,9 @@ struct Inner {
     connections: Mutex<BTreeMap<(usize, usize), u64>>,
     items: AtomicU64,
     altered: AtomicU64,
+    reconciled: AtomicU64,
+    /// By a planted bug: where destinations were before their source was restored.
+    old: Mutex<BTreeMap<(usize, usize), Etag>>,
 }
 
 impl Network {
@@ -113,6 +117,8 @@ impl Network {
             connections: Mutex::default(),
             items: AtomicU64::new(0),
             altered: AtomicU64::new(0),
+            reconciled: AtomicU64::new(0),
+            old: Mutex::default(),
         }))
     }
 
@@ -134,6 +140,11 @@ impl Network {
     /// Frames that were altered so far.
     pub(crate) fn altered(&self) -> u64 {
         self.0.altered.load(Ordering::Relaxed)
+    }
+
+    /// Documents that full reconciles have removed so far.
+    pub(crate) fn reconciled(&self) -> u64 {
+        self.0.reconciled.load(Ordering::Relaxed)
     }
 
     /// Number of the next connection between two.

@@ -3,13 +3,13 @@
 
 use std::{
     collections::BTreeSet,
-    sync::{Arc, atomic::Ordering},
+    sync::{Arc, PoisonError, atomic::Ordering},
 };
 
 use bytes::BytesMut;
 use jackdaw_common::{
     Etag,
-    frame::{BatchEnd, ToReceiver, ToSender},
+    frame::{Ack, BatchEnd, ToReceiver, ToSender},
 };
 use jackdaw_proto::{
     convert::replication::{OutgoingItem, decode_items},
@@ -37,6 +37,8 @@ pub(super) struct Requests {
     pub(super) lost: u64,
     /// What is left of the open batch then.
     pub(super) encoded: Vec<u8>,
+    /// By a planted bug: where a batch continued from that is not there, and whether it is over.
+    pub(super) refused: Option<(Etag, bool)>,
 }
 
 impl Tap for Requests {
@@ -45,6 +47,7 @@ impl Tap for Requests {
 
     fn leave(&mut self, frame: ToReceiver) -> Option<Self::Out> {
         self.network.0.oracle.frame(self.on, &Frame::Leaves(&frame));
+        let frame = self.refuse(frame)?;
         let mut frame = self.falsify(frame);
         if let ToReceiver::Items(items) = &mut frame {
             self.network.0.items.fetch_add(1, Ordering::Relaxed);
@@ -65,6 +68,36 @@ impl Tap for Requests {
 }
 
 impl Requests {
+    /// By a planted bug, a batch is refused and those behind it are not.
+    fn refuse(&mut self, mut frame: ToReceiver) -> Option<ToReceiver> {
+        if self.network.0.planted != Some(Planted::PastRefused) {
+            return Some(frame);
+        }
+        match (&mut frame, self.refused) {
+            (ToReceiver::BatchBegin { after, .. }, None) if self.random.chance(100) => {
+                self.refused = Some((*after, false));
+                return None;
+            }
+            (ToReceiver::BatchEnd(_), Some((after, false))) => {
+                self.refused = Some((after, true));
+                return None;
+            }
+            (_, Some((_, false))) => return None,
+            (ToReceiver::BatchBegin { number, after }, Some((before, true))) => {
+                (*number, *after) = (*number - 1, before);
+            }
+            (ToReceiver::BatchEnd(end), Some(_)) => end.number -= 1,
+            _ => {}
+        }
+        Some(frame)
+    }
+
+    /// How far the destination is, as its disk says.
+    fn stands(&self) -> Etag {
+        let (from, to) = (self.on.from, self.on.to);
+        self.network.0.oracle.with(|truth| truth.nodes[to].cursor(truth.databases[from]))
+    }
+
     fn falsify(&mut self, mut frame: ToReceiver) -> ToReceiver {
         match (self.network.0.planted, &mut frame) {
             (Some(Planted::EarlyFrontier), ToReceiver::BatchEnd(BatchEnd { frontier, .. })) => {
@@ -93,6 +126,22 @@ impl Requests {
             (Some(Planted::LostItem), ToReceiver::BatchEnd(end)) => {
                 end.items -= self.lost;
                 end.checksum = xxhash_rust::xxh3::xxh3_64(&self.encoded);
+            }
+            (Some(Planted::OldCursor), ToReceiver::BatchBegin { after, .. }) => {
+                *after = self.stands().min(*after);
+            }
+            (Some(Planted::OldCursor), ToReceiver::Heartbeat(beat)) => {
+                beat.after = self.stands().min(beat.after);
+            }
+            (Some(Planted::ReconcileClaims), ToReceiver::Present(present)) => {
+                self.network.0.oracle.with(|truth| {
+                    let there = truth.nodes[self.on.to].durable.as_ref();
+                    let vector = there.map(|there| there.header.vector.clone());
+                    present.vector.merge_from(&vector.unwrap_or_default());
+                });
+            }
+            (Some(Planted::ReconcileForgets), ToReceiver::Present(present)) => {
+                present.keys.retain(|_| self.random.chance(500));
             }
             _ => {}
         }
@@ -128,6 +177,9 @@ impl Tap for Responses {
         {
             ack.outcomes.applied = ack.outcomes.applied.saturating_sub(1);
         }
+        if let ToSender::Ack(Ack { reconciled: Some(reconciled), .. }) = &frame {
+            self.network.0.reconciled.fetch_add(reconciled.removed, Ordering::Relaxed);
+        }
         self.network.0.oracle.frame(self.on, &Frame::Answers(&frame));
         let frame = self.falsify(frame);
         let bytes = ReplicateResponse::from(frame).encode_to_vec();
@@ -146,6 +198,12 @@ impl Responses {
     fn falsify(&mut self, mut frame: ToSender) -> ToSender {
         match (self.network.0.planted, &mut frame) {
             (Some(Planted::WideWindow), ToSender::Accept(accept)) => accept.window.batches = 64,
+            (Some(Planted::OldCursor), ToSender::Accept(accept)) => {
+                let mut old = self.network.0.old.lock().unwrap_or_else(PoisonError::into_inner);
+                let old = old.entry((self.on.from, self.on.to)).or_default();
+                *old = accept.went_back_from.unwrap_or_default().max(*old);
+                accept.cursor = accept.cursor.max(*old);
+            }
             (Some(Planted::FalseHeartbeat), ToSender::Heartbeat(beat))
                 if self.random.chance(300) =>
             {

@@ -1,11 +1,12 @@
 //! Who watches: gets told of every commit, read, answer and frame, and asks every invariant.
 
+mod restores;
 pub(crate) mod truth;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jackdaw_common::{
-    ChangeVector, DatabaseId,
+    ChangeVector, DatabaseId, Etag,
     frame::{ToReceiver, ToSender},
 };
 use jackdaw_store::{
@@ -116,7 +117,11 @@ impl Oracle {
 
     /// A client was told that this is written.
     pub(crate) fn answered(&self, node: usize, written: &[Written]) {
-        self.inner().ask(|invariant, truth| invariant.answered(truth, node, written));
+        let mut inner = self.inner();
+        for written in written.iter().filter(|written| !written.etag.is_zero()) {
+            inner.truth.restores.owes(node, written.id.key(), &written.vector);
+        }
+        inner.ask(|invariant, truth| invariant.answered(truth, node, written));
     }
 
     /// A frame was seen.
@@ -131,7 +136,23 @@ impl Oracle {
             Frame::Arrives(_) => "arrives".to_owned(),
         };
         inner.log.note(&name, format_args!("{} {text}", connection.number));
+        invariants::named(&mut inner.truth, connection, frame);
         inner.ask(|invariant, truth| invariant.frame(truth, connection, frame));
+    }
+
+    /// The disk of a node was set back to `fork` and nobody has said so; `None`: it does not matter
+    /// to others, or somebody has.
+    pub(crate) fn rebuilt(&self, node: usize, visible: &Memory, fork: Option<Etag>) {
+        let mut inner = self.inner();
+        let Inner { truth, invariants, .. } = &mut *inner;
+        truth.rebuild(node, visible);
+        truth.restores.forks.remove(&node);
+        if let Some(common) = fork {
+            truth.fork(node, common);
+        }
+        for invariant in invariants {
+            invariant.rebuilt(truth, node);
+        }
     }
 
     /// A receiver has let a session begin.
@@ -202,6 +223,18 @@ pub(crate) fn difference(truth: &Truth, edge: Edge, equal: bool) -> Option<Strin
         }
     }
     None
+}
+
+/// What is still there at the destination though the source has seen all there is of it and has it
+/// no longer: it was deleted, and has come back to life, or the deletion never arrived.
+pub(crate) fn resurrected(truth: &Truth, edge: Edge) -> Option<String> {
+    let (from, to) = (&truth.nodes[edge.from], &truth.nodes[edge.to]);
+    let seen = &from.visible.as_ref()?.header.vector;
+    to.heads.iter().find_map(|(key, heads)| {
+        let lives = heads.iter().any(|held| held.hash.is_some());
+        let gone = !from.heads.contains_key(key) && seen.covers(&truth::merged(heads));
+        (lives && gone).then(|| format!("{key} is gone at the source, {heads:?} stands"))
+    })
 }
 
 /// The commit as an invariant sees it: what the node's documents are now.

@@ -10,8 +10,10 @@ use jackdaw_store::{
     Lookup, Snapshot,
     engine::{Memory, Operation},
     keys::{CHANGES, CONFLICTS, DOCUMENTS, TOMBSTONES},
-    tables::{cursors::Cursor, header::Header},
+    tables::{changes::ChangeRow, cursors::Cursor, header::Header},
 };
+
+use super::restores::Restores;
 
 /// A document's id, lower-cased.
 pub(crate) type Key = String;
@@ -81,6 +83,7 @@ pub(crate) struct Truth {
     /// The tasks there are: source, destination, id.
     pub(crate) tasks: Vec<Edge>,
     pub(crate) databases: Vec<DatabaseId>,
+    pub(crate) restores: Restores,
 }
 
 /// A task.
@@ -107,10 +110,20 @@ pub(crate) fn merged(heads: &[Held]) -> ChangeVector {
     heads.iter().fold(ChangeVector::empty(), |merged, held| merged.merge(&held.vector))
 }
 
-fn held(row: jackdaw_store::tables::changes::ChangeRow) -> Held {
+fn held(row: ChangeRow) -> Held {
     let etag = row.etag;
     let (vector, hash) = (row.version.vector.clone(), hash(&row.version));
     Held { etag, vector, hash }
+}
+
+fn noted(row: ChangeRow) -> Change {
+    Change {
+        key: row.version.id.key().to_owned(),
+        vector: row.version.vector.clone(),
+        minted: row.minted,
+        transaction: row.transaction,
+        hash: hash(&row.version),
+    }
 }
 
 fn hash(version: &Version) -> Option<ContentHash> {
@@ -160,6 +173,21 @@ impl Truth {
         Some(commit)
     }
 
+    /// Reads all that a database holds again.
+    pub(super) fn reread(&mut self, node: usize, snapshot: &Snapshot) {
+        self.nodes[node] = NodeTruth::default();
+        for key in snapshot.ids_after(&[]) {
+            let key = String::from_utf8(key.expect("the oracle reads").to_vec()).unwrap();
+            self.heads(node, &key, snapshot);
+        }
+        for row in snapshot.changes_after(Etag::ZERO) {
+            let row = row.expect("the oracle reads");
+            self.nodes[node].journal.insert(row.etag, noted(row));
+        }
+        self.nodes[node].visible = Some(self.standing(snapshot));
+        self.synced(node);
+    }
+
     /// What was visible is durable now.
     pub(crate) fn synced(&mut self, node: usize) {
         let node = &mut self.nodes[node];
@@ -172,13 +200,7 @@ impl Truth {
         }
         let before = Etag::new(etag.get() - 1).unwrap();
         let row = snapshot.changes_after(before).next().unwrap().expect("the oracle reads");
-        let change = Change {
-            key: row.version.id.key().to_owned(),
-            vector: row.version.vector.clone(),
-            minted: row.minted,
-            transaction: row.transaction,
-            hash: hash(&row.version),
-        };
+        let change = noted(row);
         let own = snapshot.header().incarnation;
         if let Some(minted) = change.minted.filter(|minted| minted.incarnation == own) {
             let minted_here = self.minted.entry(own).or_default();

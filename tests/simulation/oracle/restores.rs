@@ -1,0 +1,90 @@
+//! What restores make of the truth: a node's disk says other things than before, what others hold
+//! is owed nevertheless, and a source that went back is not to be gone on with.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jackdaw_common::{ChangeVector, Etag};
+use jackdaw_store::{Snapshot, engine::Memory};
+
+use super::truth::{Edge, Key, Truth, merged};
+
+/// What is remembered besides the disks.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Restores {
+    /// Versions that a node held when a disk was set back, or answered since, of each document:
+    /// nobody downstream of it may lack them.
+    owed: BTreeMap<(usize, Key), ChangeVector>,
+    /// Nodes that went back to an etag, and of which nobody has said so yet.
+    pub(crate) forks: BTreeMap<usize, Fork>,
+    /// What each node was told last that a source has, in full reconciles.
+    pub(crate) named: BTreeMap<usize, (ChangeVector, BTreeSet<Key>)>,
+}
+
+/// A source went back.
+#[derive(Clone, Debug)]
+pub(crate) struct Fork {
+    /// Where to.
+    pub(crate) common: Etag,
+    /// The nodes that had more of it.
+    pub(crate) ahead: BTreeSet<usize>,
+}
+
+impl Restores {
+    /// A node has answered that it holds this.
+    pub(crate) fn owes(&mut self, node: usize, key: &str, vector: &ChangeVector) {
+        let owed = self.owed.entry((node, key.to_owned())).or_insert(ChangeVector::empty());
+        owed.merge_from(vector);
+    }
+}
+
+impl Truth {
+    /// The disk of a node was set back, or a person has declared something of it.
+    pub(crate) fn rebuild(&mut self, node: usize, visible: &Memory) {
+        let snapshot = Snapshot::inspect(visible).expect("the oracle reads").expect("a database");
+        self.reread(node, &snapshot);
+        self.restores.owed.retain(|(holder, _), _| *holder != node);
+        let nodes = self.nodes.iter().enumerate();
+        let held = nodes.flat_map(|(node, it)| it.heads.iter().map(move |held| (node, held)));
+        for (node, (key, heads)) in held {
+            self.restores.owes(node, key, &merged(heads));
+        }
+    }
+
+    /// Whether what a node lacks of a version is nothing but deletions that were forgotten: a later
+    /// version that has not seen them takes their place without a conflict.
+    fn is_forgotten(&self, node: usize, key: &str, vector: &ChangeVector) -> bool {
+        let Some(forgotten) = self.forgotten.get(key) else { return false };
+        let heads = self.nodes[node].heads.get(key);
+        forgotten.merge(&heads.map_or(ChangeVector::empty(), |heads| merged(heads))).covers(vector)
+    }
+
+    /// A source went back to `common`, and nobody has said so.
+    pub(crate) fn fork(&mut self, node: usize, common: Etag) {
+        let source = self.databases[node];
+        let ahead = self.nodes.iter().enumerate().filter(|(_, it)| it.cursor(source) > common);
+        let ahead = ahead.map(|(node, _)| node).collect();
+        self.restores.forks.insert(node, Fork { common, ahead });
+    }
+
+    /// What is owed to somebody and not there: a version that a node has answered for or held.
+    pub(crate) fn owed(&self, edges: &[Edge]) -> Option<String> {
+        self.restores.owed.iter().find_map(|((holder, key), vector)| {
+            let lacks = downstream(*holder, edges).into_iter().find(|node| {
+                !self.covers(*node, key, vector) && !self.is_forgotten(*node, key, vector)
+            })?;
+            let held = self.nodes[lacks].heads.get(key);
+            Some(format!("node {holder} had {key} {vector:?}, node {lacks} has {held:?}"))
+        })
+    }
+}
+
+/// The node, and all that what it has comes to.
+fn downstream(node: usize, edges: &[Edge]) -> BTreeSet<usize> {
+    let mut reached = BTreeSet::from([node]);
+    while let Some(edge) =
+        edges.iter().find(|edge| reached.contains(&edge.from) && !reached.contains(&edge.to))
+    {
+        reached.insert(edge.to);
+    }
+    reached
+}
