@@ -95,6 +95,12 @@ pub enum IncomingError {
         /// What was due.
         expected: u64,
     },
+    /// A frame of no items: it would cost memory and count for nothing.
+    #[error("batch {number} has a frame of nothing")]
+    EmptyFrame {
+        /// The batch's number.
+        number: u64,
+    },
     /// A batch larger than any may be.
     #[error("batch {number} has more than {max} bytes")]
     BatchTooLarge {
@@ -166,6 +172,7 @@ impl IncomingError {
             | Self::Number { .. }
             | Self::Reconcile { .. }
             | Self::Rewound { .. }
+            | Self::EmptyFrame { .. }
             | Self::BatchTooLarge { .. }
             | Self::Window { .. } => WireError::new(Reason::FrameInvalid, text),
             Self::Silent => WireError::new(Reason::PeerSilent, text),

@@ -240,8 +240,8 @@ impl Session {
 
     /// Batches and ranges are numbered together, without a gap.
     fn count(&mut self, number: u64) -> Result<(), IncomingError> {
-        let expected = self.number + 1;
-        if number != expected {
+        let expected = self.number.saturating_add(1);
+        if number != expected || number == u64::MAX {
             return Err(IncomingError::Number { number, expected });
         }
         self.number = number;
@@ -270,6 +270,9 @@ impl Session {
     fn on_items(&mut self, encoded: bytes::Bytes) -> Result<(), IncomingError> {
         // The grammar lets items in between a begin and an end only.
         let Some(open) = &mut self.open else { return Ok(()) };
+        if encoded.is_empty() {
+            return Err(IncomingError::EmptyFrame { number: open.number });
+        }
         open.bytes += encoded.len();
         if open.bytes > BATCH_BYTES_MAX {
             return Err(IncomingError::BatchTooLarge { number: open.number, max: BATCH_BYTES_MAX });
@@ -322,7 +325,7 @@ impl Session {
 
     /// The sender has gone back: what comes now continues from what is durable.
     fn on_rewound(&mut self, number: u64) -> Result<(), IncomingError> {
-        if !self.dropping || number <= self.number {
+        if !self.dropping || number <= self.number || number == u64::MAX {
             return Err(IncomingError::Rewound { number });
         }
         self.dropping = false;

@@ -113,6 +113,28 @@ async fn nobody_goes_back_unasked() {
     assert_eq!(rig.ends().await, "FRAME_INVALID");
 }
 
+/// Else the next one would have none.
+#[tokio::test]
+async fn a_number_that_leaves_no_room_is_refused() {
+    let mut rig = Rig::new().await;
+    rig.send_all(damaged(1, 0, &[1])).await;
+    rig.next().await;
+    rig.send(ToReceiver::Rewound { number: u64::MAX }).await;
+    rig.send_all(batch(u64::MAX, 0, &[1])).await;
+    rig.send_all(batch(1, 1, &[2])).await;
+    assert_eq!(rig.ends().await, "FRAME_INVALID");
+}
+
+/// They would cost memory and no bytes.
+#[tokio::test]
+async fn frames_of_nothing_are_refused() {
+    let rig = Rig::new().await;
+    let mut frames = batch(1, 0, &[1]);
+    frames.insert(1, ToReceiver::Items(bytes::Bytes::new()));
+    rig.send_all(frames).await;
+    assert_eq!(rig.ends().await, "FRAME_INVALID");
+}
+
 #[tokio::test]
 async fn a_gap_ends_the_session() {
     let rig = Rig::new().await;
