@@ -194,6 +194,38 @@ pub struct Position {
     pub newest_run: RunId,
     /// The incarnations of the source when it was accepted last, oldest first.
     pub lives: Vec<Life>,
+    /// Incarnations under which it was accepted before, and that the last log does not have: a
+    /// restore from an older copy leaves out those between. The oldest are forgotten in time.
+    pub former: Vec<IncarnationId>,
+}
+
+impl Position {
+    /// Nothing of a source, whoever it is.
+    pub const NOTHING: Self = Self {
+        etag: Etag::ZERO,
+        run: RunId::NONE,
+        newest_run: RunId::NONE,
+        lives: Vec::new(),
+        former: Vec::new(),
+    };
+
+    /// The incarnation with which the source was accepted last.
+    pub fn incarnation(&self) -> Option<IncarnationId> {
+        self.lives.last().map(|life| life.incarnation)
+    }
+
+    /// A source that offers this is accepted.
+    pub fn accept(&mut self, offered: &Lineage) {
+        let stays = |id: &IncarnationId| !offered.lives.iter().any(|life| life.incarnation == *id);
+        let known = self.lives.iter().map(|life| life.incarnation);
+        self.former.extend(known.filter(stays));
+        self.former.retain(stays);
+        if self.former.len() > INCARNATIONS_MAX {
+            self.former.drain(..self.former.len() - INCARNATIONS_MAX);
+        }
+        self.newest_run = offered.newest_run();
+        self.lives = offered.lives.clone();
+    }
 }
 
 /// How a source that calls stands to the one that was accepted last.
@@ -248,7 +280,11 @@ pub fn judge(known: &Position, offered: &Lineage, last: Etag) -> Result<Kinship,
     match known.lives.iter().rposition(|life| life.incarnation == current) {
         Some(at) if at + 1 == known.lives.len() => same(known, offered, last),
         Some(_) => {
-            let accepted = known.lives.last().map_or(current, |life| life.incarnation);
+            let accepted = known.incarnation().unwrap_or(current);
+            Err(Fork::OldIncarnation { offered: current, known: accepted })
+        }
+        None if known.former.contains(&current) => {
+            let accepted = known.incarnation().unwrap_or(current);
             Err(Fork::OldIncarnation { offered: current, known: accepted })
         }
         None => restored(known, offered),

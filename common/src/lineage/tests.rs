@@ -30,6 +30,7 @@ fn received(source: &Lineage, at: u64) -> Position {
         run: source.run_of(etag(at)),
         newest_run: source.newest_run(),
         lives: source.lives().to_vec(),
+        former: Vec::new(),
     }
 }
 
@@ -130,6 +131,32 @@ fn a_second_restore_from_an_older_copy_goes_on_where_all_three_are_common() {
     let mut third = first.clone();
     third.begin_life(incarnation(4), etag(830));
     assert_eq!(judge(&known, &third, etag(830)), Ok(Kinship::Restored { common: etag(830) }));
+}
+
+/// The first restore, set back to by nobody's declaration, is not new: it was accepted before the
+/// second one took its place, though that one's log does not know it.
+#[test]
+fn a_restore_that_another_one_has_taken_the_place_of_is_not_taken_for_new() {
+    let original = lineage(&[(1, 1)]);
+    let mut first = original.clone();
+    first.begin_life(incarnation(2), etag(800));
+    first.begin_run(run(2), etag(801));
+    let mut second = original.clone();
+    second.begin_life(incarnation(3), etag(790));
+    let mut known = received(&original, 1000);
+    for accepted in [&first, &second] {
+        assert!(matches!(judge(&known, accepted, etag(850)), Ok(Kinship::Restored { .. })));
+        known.accept(accepted);
+        known.etag = etag(790);
+        known.run = accepted.run_of(etag(790));
+    }
+    let old = Fork::OldIncarnation { offered: incarnation(2), known: incarnation(3) };
+    assert_eq!(judge(&known, &first, etag(900)), Err(old));
+    assert_eq!(judge(&known, &second, etag(900)), Ok(Kinship::Same));
+    // Restored from a copy of the first, it is new.
+    let mut third = first.clone();
+    third.begin_life(incarnation(4), etag(840));
+    assert_eq!(judge(&known, &third, etag(840)), Ok(Kinship::Restored { common: etag(790) }));
 }
 
 #[test]

@@ -50,12 +50,7 @@ impl Cursor {
     /// The place of a source that was never received from.
     pub(crate) fn new(lineage: &Lineage, now: Timestamp) -> Self {
         let mut cursor = Self {
-            position: Position {
-                etag: Etag::ZERO,
-                run: RunId::NONE,
-                newest_run: RunId::NONE,
-                lives: Vec::new(),
-            },
+            position: Position::NOTHING,
             reconciled: Etag::ZERO,
             reconciling: None,
             epoch: 0,
@@ -73,7 +68,7 @@ impl Cursor {
 
     /// The incarnation with which the source was accepted last.
     pub fn incarnation(&self) -> Option<IncarnationId> {
-        self.position.lives.last().map(|life| life.incarnation)
+        self.position.incarnation()
     }
 
     /// Deletions that the source has forgotten are known here up to this etag.
@@ -83,8 +78,7 @@ impl Cursor {
 
     /// Notes who the source is that was accepted.
     pub(crate) fn know(&mut self, lineage: &Lineage) {
-        self.position.newest_run = lineage.newest_run();
-        self.position.lives = lineage.lives().to_vec();
+        self.position.accept(lineage);
     }
 
     /// The source goes on behind `common`: it was restored. What lies above is not common.
@@ -124,6 +118,10 @@ impl Cursor {
         row.fixed(self.position.run.as_bytes());
         row.fixed(self.position.newest_run.as_bytes());
         write_lives(&mut row, &self.position.lives);
+        row.varint(self.position.former.len() as u64);
+        for incarnation in &self.position.former {
+            row.fixed(incarnation.as_bytes());
+        }
         row.etag(self.reconciled);
         row.byte(u8::from(self.reconciling.is_some()));
         if let Some(reconciling) = &self.reconciling {
@@ -142,12 +140,16 @@ impl Cursor {
 
     pub(crate) fn decode(bytes: Bytes) -> Result<Self, RowError> {
         let mut row = RowReader::open(bytes)?;
-        let position = Position {
+        let mut position = Position {
             etag: row.etag()?,
             run: RunId::from_bytes(row.fixed()?),
             newest_run: RunId::from_bytes(row.fixed()?),
             lives: read_lives(&mut row)?,
+            former: Vec::new(),
         };
+        for _ in 0..row.varint()? {
+            position.former.push(IncarnationId::from_bytes(row.fixed()?));
+        }
         let reconciled = row.etag()?;
         let reconciling = match row.byte()? {
             0 => None,

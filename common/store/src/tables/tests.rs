@@ -185,6 +185,7 @@ prop_compose! {
             run: lineage.run_of(etags[0]),
             newest_run: lineage.newest_run(),
             lives: lineage.lives().to_vec(),
+            former: lineage.lives().iter().map(|life| life.incarnation).collect(),
         };
         let reconciling =
             reconciling.map(|after| Reconciling { floor: etags[1], after: after.into() });
