@@ -1,22 +1,23 @@
 //! The `Replication` service: one call is one session. The wire types end here.
 
-use std::{pin::Pin, sync::Arc};
+use std::{pin::Pin, sync::Arc, time::Duration};
 
 use futures_util::{Stream, StreamExt as _};
 use jackdaw_common::{
     frame::{Offer, ToReceiver},
-    limits::{FRAME_BYTES_MAX, FRAMES_QUEUED_MAX, ITEM_BYTES_MAX},
+    limits::{FRAME_BYTES_MAX, FRAMES_QUEUED_MAX, ITEM_BYTES_MAX, SILENCE_MILLIS_MAX},
 };
 use jackdaw_node::{
     access::Identity,
     catalog::{Database, Ending},
     role::Context,
+    shutdown::Shutdown,
 };
 use jackdaw_proto::replication::{
     ReplicateRequest, ReplicateResponse,
     replication_server::{Replication, ReplicationServer},
 };
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::timeout};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 use tracing::Instrument as _;
@@ -25,6 +26,9 @@ use crate::incoming::{Admitted, IncomingError, LiveSessions, Serve, admit};
 
 /// Largest message a sender sends: a frame, or one item that is larger.
 const REQUEST_BYTES_MAX: usize = FRAME_BYTES_MAX + ITEM_BYTES_MAX;
+
+/// Longest wait for the offer of a call.
+const SILENCE_MAX: Duration = Duration::from_millis(SILENCE_MILLIS_MAX);
 
 /// Serves `Replicate`.
 pub(crate) struct ReplicationService {
@@ -52,7 +56,7 @@ impl Replication for ReplicationService {
     ) -> Result<Response<Responses>, Status> {
         let identity = Identity::of(request.extensions()).map_err(IncomingError::from)?.clone();
         let mut requests = request.into_inner();
-        let offer = first(&mut requests).await?;
+        let offer = first(&mut requests, &mut self.context.drain.clone()).await?;
         let span = tracing::info_span!(
             "session",
             source = %offer.source_name,
@@ -81,11 +85,18 @@ impl Replication for ReplicationService {
     }
 }
 
-/// The offer that opens a call.
-async fn first(requests: &mut Streaming<ReplicateRequest>) -> Result<Offer, IncomingError> {
-    let message = requests
-        .message()
-        .await
+/// The offer that opens a call; it has to come soon, and before the service ends.
+async fn first(
+    requests: &mut Streaming<ReplicateRequest>,
+    drain: &mut Shutdown,
+) -> Result<Offer, IncomingError> {
+    let message = tokio::select! {
+        biased;
+        () = drain.requested() => return Err(IncomingError::Draining),
+        message = timeout(SILENCE_MAX, requests.message()) => message,
+    };
+    let message = message
+        .map_err(|_| IncomingError::Silent)?
         .map_err(|status| IncomingError::Connection(Box::new(status)))?
         .unwrap_or_default();
     let frame = ToReceiver::try_from(message)?;

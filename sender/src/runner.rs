@@ -7,21 +7,26 @@ use jackdaw_common::{
     batch::BatchLimits,
     clock::Clock,
     frame::{Offer, PROTOCOL},
-    limits::BACKOFF_MILLIS_MAX,
+    limits::{BACKOFF_MILLIS_MAX, SILENCE_MILLIS_MAX},
     retry::backoff_millis,
 };
 use jackdaw_node::{channel::ReceiverUrl, shutdown::Shutdown};
 use jackdaw_proto::wire::Reason;
 use jackdaw_store::Store;
+use tokio::time::{Instant, timeout};
 use tracing::Instrument as _;
 
 use crate::{
     definition::{ConnectionString, TaskDefinition},
-    outgoing::{Connected, Dial, Retry, Session, SessionError},
+    outgoing::{Connected, Dial, Retry, Session, SessionError, check_cursor},
     ownership::Ownership,
     position::Position,
     progress::{Board, LastError, Phase, TaskKey, Warning},
 };
+
+/// Longest wait for a receiver's answer to an offer, and how long a session lives that counts as
+/// one that went well.
+const SILENCE_MAX: Duration = Duration::from_millis(SILENCE_MILLIS_MAX);
 
 /// What a runner is to do.
 #[derive(Clone, Debug)]
@@ -168,6 +173,12 @@ impl Runner {
             Err(error) => return Outcome::Failed { accepted: false, error },
         };
         let cursor = connected.accept.cursor;
+        // What is written down makes room for forgetting: it must be true.
+        let last = self.store.last_etag();
+        if let Err(untrue) = check_cursor(cursor, Etag::ZERO, last) {
+            return Outcome::Failed { accepted: false, error: untrue.into() };
+        }
+        let begun = Instant::now();
         let mut position = match self.position(connected.floor, cursor).await {
             Ok(position) => position,
             Err(error) => return Outcome::Failed { accepted: false, error },
@@ -207,8 +218,10 @@ impl Runner {
         match outcome {
             Ok(()) => Outcome::Stopped,
             Err(error) => {
-                // A session that brought nothing forward counts as a failure like any other.
-                let accepted = self.board.status(self.key).last_acknowledged > cursor;
+                // A session that brought nothing forward counts as a failure like any other, but
+                // one that had nothing to bring and lived.
+                let accepted = self.board.status(self.key).last_acknowledged > cursor
+                    || begun.elapsed() > SILENCE_MAX;
                 Outcome::Failed { accepted, error }
             }
         }
@@ -253,7 +266,8 @@ impl Runner {
             generation,
             destination: destination.database.clone(),
         };
-        let connected = self.dial.dial(&url, offer).await?;
+        let answered = timeout(SILENCE_MAX, self.dial.dial(&url, offer)).await;
+        let connected = answered.map_err(|_| SessionError::Silent)??;
         Ok((url, connected))
     }
 }

@@ -4,10 +4,15 @@
 //! runner keeps trying: after a failure it waits with jitter, then begins a new session with a full
 //! handshake.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use jackdaw_common::batch::BatchLimits;
-use jackdaw_node::{catalog::Database, entropy, role::Context, shutdown::Trigger};
+use jackdaw_node::{
+    catalog::Database,
+    entropy,
+    role::Context,
+    shutdown::{Shutdown, Trigger},
+};
 use jackdaw_store::RecordKind;
 use tokio::{sync::Notify, task::JoinHandle};
 
@@ -34,6 +39,37 @@ struct Running {
     stop: Trigger,
     task: JoinHandle<()>,
 }
+
+/// Tells of a runner that ends though nobody has asked it to.
+struct Watched {
+    key: TaskKey,
+    board: Board,
+    nudge: Nudge,
+    stopped: Shutdown,
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        if self.stopped.is_requested() {
+            return;
+        }
+        self.board.update(self.key, |status| {
+            status.phase = Phase::Connecting;
+            status.actual_url = None;
+        });
+        let nudge = self.nudge.clone();
+        // Not at once: what has failed may fail again.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move {
+                tokio::time::sleep(AGAIN).await;
+                nudge.changed();
+            });
+        }
+    }
+}
+
+/// Time after which a runner that has ended unasked is begun anew.
+const AGAIN: Duration = Duration::from_secs(5);
 
 /// Keeps one runner an enabled task.
 pub(crate) struct Supervisor {
@@ -84,9 +120,10 @@ impl Supervisor {
         }
         let keys: Vec<_> = self.running.keys().copied().collect();
         for key in keys {
+            let ended = self.running[&key].task.is_finished();
             let stays =
                 wanted.get(&key).is_some_and(|(_, plan)| plan.same_as(&self.running[&key].plan));
-            if !stays {
+            if !stays || ended {
                 self.end(key).await;
                 if known.contains(&key) {
                     self.board.update(key, |status| {
@@ -120,7 +157,12 @@ impl Supervisor {
             plan: plan.clone(),
             stop: stopped,
         };
-        let task = tokio::spawn(runner.run());
+        let (board, nudge) = (self.board.clone(), self.nudge.clone());
+        let task = tokio::spawn(async move {
+            // Whatever ends it unasked, a fault of the program, is noticed: it is begun anew.
+            let _watched = Watched { key, board, nudge, stopped: runner.stop.clone() };
+            runner.run().await;
+        });
         self.running.insert(key, Running { plan, stop, task });
     }
 

@@ -115,6 +115,12 @@ pub enum IncomingError {
         /// What may wait.
         most: usize,
     },
+    /// The sender has more bytes on their way than it was granted.
+    #[error("more than {max} bytes of batches are on their way; the window allows no more")]
+    WindowBytes {
+        /// What may be on its way.
+        max: u64,
+    },
     /// Nothing came for too long.
     #[error("the sender was silent for 25 s")]
     Silent,
@@ -174,7 +180,8 @@ impl IncomingError {
             | Self::Rewound { .. }
             | Self::EmptyFrame { .. }
             | Self::BatchTooLarge { .. }
-            | Self::Window { .. } => WireError::new(Reason::FrameInvalid, text),
+            | Self::Window { .. }
+            | Self::WindowBytes { .. } => WireError::new(Reason::FrameInvalid, text),
             Self::Silent => WireError::new(Reason::PeerSilent, text),
             Self::Draining => WireError::new(Reason::Draining, text),
             Self::Connection(_) => WireError::new(Reason::ConnectionLost, text),

@@ -88,6 +88,8 @@ pub(crate) struct Session {
     /// The full reconcile that comes first, where one was asked for.
     ranges: Ranges,
     pipeline: Pipeline,
+    /// Bytes of each batch in it, oldest first.
+    held: VecDeque<usize>,
     /// Progress that waits for its turn; what comes behind it joins it.
     progress: Option<SenderHeartbeat>,
     outbox: VecDeque<ToSender>,
@@ -124,6 +126,7 @@ impl Session {
             open: None,
             dropping: false,
             pipeline: Pipeline::new(store, source, opened.epoch),
+            held: VecDeque::new(),
             progress: None,
             outbox: VecDeque::new(),
             echo: Timestamp::from_micros(0),
@@ -277,6 +280,12 @@ impl Session {
         if open.bytes > BATCH_BYTES_MAX {
             return Err(IncomingError::BatchTooLarge { number: open.number, max: BATCH_BYTES_MAX });
         }
+        // A batch larger than the window comes alone.
+        let held: usize = self.held.iter().sum();
+        let max = self.window.bytes;
+        if held > 0 && (held + open.bytes) as u64 > max {
+            return Err(IncomingError::WindowBytes { max });
+        }
         if !self.dropping {
             open.frames.push(encoded);
         }
@@ -292,6 +301,7 @@ impl Session {
             let batch = Gathered { after: open.after, frames: open.frames, end };
             let (since, complete) = (open.since, Instant::now());
             self.push_progress();
+            self.held.push_back(open.bytes);
             self.pipeline.push(Job::Batch { batch, since, complete });
         }
         self.check_window()
@@ -347,7 +357,10 @@ impl Session {
             Done::Applied { applied, batch } => {
                 self.cursor = applied.cursor;
                 match batch {
-                    Some((number, durations)) => self.acknowledge(number, applied, durations),
+                    Some((number, durations)) => {
+                        self.held.pop_front();
+                        self.acknowledge(number, applied, durations);
+                    }
                     None => self.on_news(),
                 }
             }
@@ -362,9 +375,14 @@ impl Session {
 
     fn rewind(&mut self, number: u64, reason: RewindReason) {
         self.dropping = true;
+        self.held.clear();
         self.progress = None;
         if let Some(open) = &mut self.open {
             open.frames.clear();
+        }
+        // The sender goes back to what it was told of: it must not be told of more afterwards.
+        if self.told.0 != self.cursor {
+            self.heartbeat(false);
         }
         self.outbox.push_back(ToSender::Rewind { number, reason });
     }

@@ -119,6 +119,11 @@ fn why(reason: RewindReason) -> &'static str {
 impl From<FollowError> for SessionError {
     fn from(error: FollowError) -> Self {
         match error {
+            FollowError::Ahead { acknowledged, last } => Self::Untrue(Untrue::Cursor {
+                claimed: acknowledged,
+                least: Etag::ZERO,
+                most: last,
+            }),
             FollowError::Store(error) => Self::Source(error),
         }
     }

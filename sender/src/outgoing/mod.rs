@@ -16,3 +16,4 @@ pub use offer::{Connected, Dial, Inbound, refused};
 pub use pack::PackError;
 pub(crate) use session::Session;
 pub use settle::Untrue;
+pub(crate) use settle::check_cursor;

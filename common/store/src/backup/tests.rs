@@ -297,6 +297,18 @@ fn rows_that_nobody_writes_are_refused() {
     }
 }
 
+#[test]
+fn rows_that_are_not_all_there_are_missed() {
+    let row = [2, 1, b'k', 1, b'v'];
+    for (said, refused) in [(0u64, true), (1, false), (2, true)] {
+        let mut last = [&0u32.to_le_bytes()[..], &said.to_le_bytes()].concat();
+        let checksum = xxh3_64_with_seed(&last, 1);
+        last.extend_from_slice(&checksum.to_le_bytes());
+        let bytes = [MAGIC.to_vec(), frame(0, &row), last].concat();
+        assert_eq!(BackupReader::default().take(&bytes).is_err(), refused, "{said} rows");
+    }
+}
+
 #[tokio::test]
 async fn an_unfinished_restore_is_no_database() {
     let store = in_memory(1);

@@ -188,7 +188,7 @@ async fn forked(memory: &Memory) {
     };
     let items = vec![
         minted(2, "c", &vector(&[(2, 2)])), // 10, beside the one of 4
-        minted(3, "n", &vector(&[(2, 3)])), // 11, beside the one of 9
+        arriving(3, "n", &vector(&[(1, 6), (2, 3)]), Some("merged")), // 11, beside the one of 9
         minted(4, "upon", &vector(&[(1, 9), (2, 4)])), // 12
         arriving(5, "b", &vector(&[(2, 5)]), None), // 13, two deletions in one
     ];
@@ -203,7 +203,7 @@ async fn what_was_written_behind_the_fork_is_reissued() {
     let memory = Memory::new(&TABLES);
     forked(&memory).await;
     let done = restored(&memory, another(), Some(etag(5))).unwrap();
-    assert_eq!((done.common, done.last, done.reissued), (etag(5), etag(13), 5));
+    assert_eq!((done.common, done.last, done.reissued), (etag(5), etag(13), 6));
     let store = opened(&memory, 1, 3);
     audit(&store.snapshot());
     assert_eq!(store.vector(), declared(&[(1, 5), (0, 9), (2, 5)]));
@@ -227,12 +227,12 @@ async fn what_was_written_behind_the_fork_is_reissued() {
         new(8),
         new(9),
         theirs(10, 2, &[(2, 2)]),
-        theirs(11, 3, &[(2, 3)]),
+        (11, declared(&[(1, 5), (0, 6), (2, 3)]), None),
         theirs(12, 4, &[(1, 9), (2, 4)]),
         (13, declared(&[(1, 5), (0, 8), (2, 5)]), None),
     ];
     assert_eq!(rows, expected);
-    assert_eq!(reads(&store, "n"), ["1", "theirs"]);
+    assert_eq!(reads(&store, "n"), ["1", "merged"]);
     assert_eq!(found(&store, "b").version.vector, rows[12].1);
     assert_eq!(found(&store, "upon").version.vector, vector(&[(1, 9), (2, 4)]));
     // What it writes next it writes as the new one, behind all of it.

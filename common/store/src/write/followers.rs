@@ -19,13 +19,31 @@ pub struct Stands {
 /// Why a position was not written.
 #[derive(Clone, Debug, Error)]
 pub enum FollowError {
+    /// The destination claims more than there is.
+    #[error("etag {acknowledged} is said to be acknowledged, the last one is {last}")]
+    Ahead {
+        /// What it claims.
+        acknowledged: Etag,
+        /// What there is.
+        last: Etag,
+    },
     /// The database cannot write.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
 /// Notes where the destination of `task` stands; a task that does not follow is left out.
-pub(crate) fn stand(work: &mut Work<'_>, task: u64, acknowledged: Etag) -> Stands {
+///
+/// What a destination is said to have passed is forgotten: it is never more than there is.
+pub(crate) fn stand(
+    work: &mut Work<'_>,
+    task: u64,
+    acknowledged: Etag,
+) -> Result<Stands, FollowError> {
+    let last = work.header.last_etag;
+    if acknowledged > last {
+        return Err(FollowError::Ahead { acknowledged, last });
+    }
     work.header.followers.advance(task, acknowledged);
-    Stands { tombstone_floor: work.header.tombstone_floor }
+    Ok(Stands { tombstone_floor: work.header.tombstone_floor })
 }

@@ -196,9 +196,9 @@ impl Writer {
             Intent::Record(list, reply) => {
                 run(overlay, header, current_run, reply, |work| records::write(work, list))
             }
-            Intent::Stand(task, etag, reply) => run(overlay, header, current_run, reply, |work| {
-                Ok(followers::stand(work, task, etag))
-            }),
+            Intent::Stand(task, etag, reply) => {
+                run(overlay, header, current_run, reply, |work| followers::stand(work, task, etag))
+            }
             Intent::Forget(what, reply) => {
                 run(overlay, header, current_run, reply, |work| forget::step(work, what))
             }
@@ -234,6 +234,7 @@ where
     T: Send + 'static,
     E: From<StoreError> + Send + 'static,
 {
+    let first = overlay.is_empty();
     let mut work = Work::new(overlay, header.clone(), run);
     let outcome = intent(&mut work).and_then(|value| Ok((value, work.finish()?)));
     let outcome = match outcome {
@@ -249,9 +250,10 @@ where
     };
     Box::new(move |failure| {
         let answer = match failure {
-            // A refusal too: it may have been decided over what this group did not get to write.
-            Some(failure) => Err(E::from(failure.clone())),
-            None => outcome,
+            // A refusal stands where nothing of the group was decided before it: else it may be about
+            // what the group did not get to write.
+            Some(failure) if outcome.is_ok() || !first => Err(E::from(failure.clone())),
+            _ => outcome,
         };
         // Who asked may have gone: the write stands all the same.
         drop(reply.send(answer));

@@ -65,18 +65,19 @@ impl Rig {
     /// The same, in a database in which the row of a document does not read.
     pub(crate) async fn damaged(id: Option<&'static str>) -> Self {
         let memory = Memory::new(&TABLES);
-        if let Some(id) = id {
-            let mut batch = WriteBatch::new();
-            batch.put(DOCUMENTS, id, "no row at all");
-            memory.commit(batch).unwrap();
-        }
         let identity = Identity {
             database: DatabaseId::from_bytes([1; 16]),
             incarnation: IncarnationId::from_bytes([0x81; 16]),
             run: RunId::from_bytes([0x41; 16]),
         };
-        let store = Store::open(memory, Arc::new(Still), identity).unwrap();
-        Self::over(store).await
+        let open = || Store::open(memory.clone(), Arc::new(Still), identity).unwrap();
+        drop(open());
+        if let Some(id) = id {
+            let mut batch = WriteBatch::new();
+            batch.put(DOCUMENTS, id, "no row at all");
+            memory.commit(batch).unwrap();
+        }
+        Self::over(open()).await
     }
 
     /// A session in a database.

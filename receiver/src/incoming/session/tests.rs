@@ -303,3 +303,36 @@ async fn what_was_begun_is_finished_before_the_end() {
     rig.drain.fire();
     assert_eq!(rig.ends().await, "DRAINING");
 }
+
+/// What was made durable before a batch is refused is told before that is: a sender that has gone
+/// back would not believe it afterwards.
+#[tokio::test]
+async fn what_is_durable_is_told_before_a_batch_is_refused() {
+    let mut rig = Rig::new().await;
+    rig.send(progress(0, 5)).await;
+    rig.send_all(damaged(1, 5, &[6])).await;
+    let told = rig.next().await;
+    assert!(matches!(&told, ToSender::Heartbeat(beat) if beat.cursor == etag(5)), "{told:?}");
+    let expected = ToSender::Rewind { number: 1, reason: RewindReason::Checksum };
+    assert_eq!(rig.next().await, expected);
+    rig.is_silent_for(200).await;
+    rig.hang_up().await;
+}
+
+/// A sender that has more bytes on their way than it was granted is not heard any longer; one batch
+/// that is larger than the window may come alone.
+#[tokio::test]
+async fn a_window_is_of_bytes_too() {
+    let body = "x".repeat(700 << 10);
+    let large = |number: u64, after: u64, at: u64| {
+        let mut frames = batch(number, after, &[at]);
+        frames.insert(1, ToReceiver::Items(body.clone().into()));
+        frames
+    };
+    let rig = Rig::new().await;
+    // None of it is unpacked before the session's next turn, and the second one is too much.
+    rig.send_all(large(1, 0, 1)).await;
+    rig.send_all(large(2, 1, 2)).await;
+    // What is damaged alone would be asked for again.
+    assert_eq!(rig.ends().await, "FRAME_INVALID");
+}

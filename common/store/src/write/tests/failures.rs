@@ -100,6 +100,34 @@ async fn a_full_disk_refuses_the_whole_group() {
     audit(&store.snapshot());
 }
 
+/// A refusal over what its own group has written is not told when that is not committed: the vector
+/// it names was never durable, and is given to something else later.
+#[tokio::test]
+async fn a_refusal_over_what_was_not_committed_is_not_told() {
+    let engine = Faulty::new();
+    let store = open(&engine);
+    let there = put(&store, "x", "0").await;
+    engine.hold();
+    let first = ask(&store, "first").await;
+    engine.until_waiting();
+    let ask_for = async |command| {
+        let store = store.clone();
+        let asked = tokio::spawn(async move { one(&store, command).await });
+        tokio::task::yield_now().await;
+        asked
+    };
+    let second = ask_for(putting("x", "1")).await;
+    let over_it = ask_for(expecting(&there.vector, putting("x", "2"))).await;
+    engine.fail(Fault::NoSpace);
+    engine.fail(Fault::NoSpace);
+    engine.release();
+    for refused in [first, second, over_it] {
+        let refused = refused.await.unwrap();
+        assert!(matches!(&refused, Err(TransactError::Store(e)) if e.is_no_space()), "{refused:?}");
+    }
+    one(&store, expecting(&there.vector, putting("x", "3"))).await.unwrap();
+}
+
 #[tokio::test]
 async fn a_failed_write_is_final() {
     for fault in [Fault::Lost, Fault::Kept] {

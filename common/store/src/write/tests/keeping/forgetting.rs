@@ -1,6 +1,6 @@
 //! Deletions are forgotten when nobody needs them, not before (invariant I16).
 
-use jackdaw_common::{ChangeVector, Timestamp};
+use jackdaw_common::{ChangeVector, Etag, Timestamp};
 
 use super::super::harness::*;
 use crate::{Begin, Forget, Store};
@@ -68,6 +68,22 @@ async fn a_deletion_that_a_task_has_not_passed_stays() {
     assert_eq!(forget(&store, LATER).await, 0);
     task(&store, 2, false).await;
     assert_eq!((forget(&store, LATER).await, floor(&store)), (1, 4));
+}
+
+/// What was never written has nobody passed.
+#[tokio::test]
+async fn a_destination_that_claims_more_than_there_is_is_not_believed() {
+    let store = in_memory(1);
+    task(&store, 1, true).await;
+    put(&store, "a", "1").await;
+    delete(&store, "a").await;
+    for claimed in [etag(3), Etag::MAX] {
+        let refused = store.stand(1, claimed).await.unwrap_err();
+        assert!(refused.to_string().contains("the last one is 2"), "{refused}");
+    }
+    assert_eq!((forget(&store, LATER).await, floor(&store)), (0, 0));
+    store.stand(1, etag(2)).await.unwrap();
+    assert_eq!(forget(&store, LATER).await, 1);
 }
 
 #[tokio::test]
