@@ -1,5 +1,7 @@
 //! The faults: what goes wrong, for how long, and that it did.
 
+pub(crate) mod restoring;
+
 use std::{collections::BTreeMap, time::Duration};
 
 use jackdaw_tests::random::Random;

@@ -26,8 +26,6 @@ mod plan;
 #[cfg(test)]
 mod planted;
 #[cfg(test)]
-mod restoring;
-#[cfg(test)]
 mod seeds;
 #[cfg(test)]
 mod world;

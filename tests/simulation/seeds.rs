@@ -12,9 +12,9 @@ use std::{
 
 use crate::{
     chaos::Fault,
+    chaos::restoring::Setback,
     plan::Plan,
     planted::Planted,
-    restoring::Setback,
     world::{Outcome, run},
 };
 

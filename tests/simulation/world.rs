@@ -10,6 +10,7 @@ use tokio::{
 };
 
 use crate::{
+    chaos::restoring::{Archive, Setback},
     chaos::{Chaos, Fault},
     clients::{Client, Stores, reader, rewriter},
     disk::Disk,
@@ -20,7 +21,6 @@ use crate::{
     oracle::{Oracle, Violation, difference, resurrected, truth::Edge},
     plan::{Plan, Topology},
     planted::Planted,
-    restoring::{Archive, Setback},
     seeds,
 };
 

@@ -250,8 +250,8 @@ where
     };
     Box::new(move |failure| {
         let answer = match failure {
-            // A refusal stands where nothing of the group was decided before it: else it may be about
-            // what the group did not get to write.
+            // A refusal stands where nothing of the group was decided before it: else it may be
+            // about what the group did not get to write.
             Some(failure) if outcome.is_ok() || !first => Err(E::from(failure.clone())),
             _ => outcome,
         };
