@@ -138,7 +138,7 @@ impl TaskCommand {
                     connection_string,
                     ..ExternalReplication::default()
                 };
-                let created = create(&service, &database.database, task, dry_run).await?;
+                let created = Box::pin(create(&service, &database.database, task, dry_run)).await?;
                 if dry_run {
                     note("the task could be created; nothing was created");
                 } else {

@@ -111,7 +111,7 @@ pub(super) async fn prepare_task(source: &Service, urls: &Ends) -> Result<String
         connection_string: DESTINATION.to_owned(),
         ..ExternalReplication::default()
     };
-    let created = task::create(source, SOURCE, wanted, false).await?;
+    let created = Box::pin(task::create(source, SOURCE, wanted, false)).await?;
     let number = last_part(&created.name);
     note(format_args!("task {number}, \"{}\"", created.display_name));
     Ok(created.name)

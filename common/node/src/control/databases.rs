@@ -201,7 +201,7 @@ fn incarnation_ids(texts: &[String]) -> Result<Vec<IncarnationId>, WireError> {
     }
     let parse = |(index, text): (usize, &String)| {
         let parsed = text.parse::<IncarnationId>();
-        parsed.map_err(|error| WireError::field(&format!("incarnations[{index}]"), error))
+        parsed.map_err(|error| WireError::field(format!("incarnations[{index}]"), error))
     };
     texts.iter().enumerate().map(parse).collect()
 }

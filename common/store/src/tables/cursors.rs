@@ -15,6 +15,9 @@ use crate::codec::{RowError, RowReader, RowWriter};
 pub struct Cursor {
     /// How far the source is, and who that was: everything of it up to there is durable here.
     pub position: Position,
+    /// The last whole point: everything the source held when it was here is durable. Behind it the
+    /// source may have left out what it superseded later.
+    pub whole: Etag,
     /// Deletions that the source has forgotten up to this etag are accounted for: it is past them,
     /// or was reconciled with.
     pub reconciled: Etag,
@@ -51,6 +54,7 @@ impl Cursor {
     pub(crate) fn new(lineage: &Lineage, now: Timestamp) -> Self {
         let mut cursor = Self {
             position: Position::NOTHING,
+            whole: Etag::ZERO,
             reconciled: Etag::ZERO,
             reconciling: None,
             epoch: 0,
@@ -81,8 +85,12 @@ impl Cursor {
         self.position.accept(lineage);
     }
 
-    /// The source goes on behind `common`: it was restored. What lies above is not common.
+    /// The source goes on behind `common`: it was restored. What lies above is not common; and what
+    /// it has superseded above may be what it holds now, so that behind the last whole point all is
+    /// looked at again.
     pub(crate) fn go_back(&mut self, lineage: &Lineage, common: Etag) {
+        let common = common.min(self.whole);
+        self.whole = common;
         self.position.etag = common;
         self.position.run = lineage.run_of(common);
         self.reconciled = self.reconciled.min(common);
@@ -95,6 +103,11 @@ impl Cursor {
             self.position.etag = etag;
             self.position.run = run;
         }
+    }
+
+    /// Everything the source held is durable here now.
+    pub(crate) fn reach_whole_point(&mut self) {
+        self.whole = self.position.etag;
     }
 
     /// The highest generation of `task` that was accepted; 0 before the first.
@@ -122,6 +135,7 @@ impl Cursor {
         for incarnation in &self.position.former {
             row.fixed(incarnation.as_bytes());
         }
+        row.etag(self.whole);
         row.etag(self.reconciled);
         row.byte(u8::from(self.reconciling.is_some()));
         if let Some(reconciling) = &self.reconciling {
@@ -150,7 +164,7 @@ impl Cursor {
         for _ in 0..row.varint()? {
             position.former.push(IncarnationId::from_bytes(row.fixed()?));
         }
-        let reconciled = row.etag()?;
+        let (whole, reconciled) = (row.etag()?, row.etag()?);
         let reconciling = match row.byte()? {
             0 => None,
             _ => Some(Reconciling { floor: row.etag()?, after: row.string()? }),
@@ -161,7 +175,7 @@ impl Cursor {
             owners.push(Owner { task: row.varint()?, generation: row.varint()? });
         }
         let seen = row.timestamp()?;
-        let cursor = Self { position, reconciled, reconciling, epoch, owners, seen };
+        let cursor = Self { position, whole, reconciled, reconciling, epoch, owners, seen };
         row.close()?;
         Ok(cursor)
     }

@@ -189,7 +189,7 @@ prop_compose! {
         };
         let reconciling =
             reconciling.map(|after| Reconciling { floor: etags[1], after: after.into() });
-        Cursor { position, reconciled: etags[2], reconciling, epoch, owners, seen }
+        Cursor { position, whole: etags[1], reconciled: etags[2], reconciling, epoch, owners, seen }
     }
 }
 

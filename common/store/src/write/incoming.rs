@@ -142,11 +142,12 @@ pub(crate) fn apply(
         transaction = Some(first);
         one(work, item, &mut applied)?;
     }
+    cursor.advance(batch.last, batch.run);
     if let Some(frontier) = batch.frontier {
         work.header.raise(&frontier);
         check_room(&work.header)?;
+        cursor.reach_whole_point();
     }
-    cursor.advance(batch.last, batch.run);
     cursor.seen = now;
     work.set_small(keys::CURSORS, keys::cursor(batch.source), Some(cursor.encode()));
     applied.cursor = cursor.etag();

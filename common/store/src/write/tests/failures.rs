@@ -110,14 +110,14 @@ async fn a_refusal_over_what_was_not_committed_is_not_told() {
     engine.hold();
     let first = ask(&store, "first").await;
     engine.until_waiting();
-    let ask_for = async |command| {
+    let ask_for = |command| {
         let store = store.clone();
-        let asked = tokio::spawn(async move { one(&store, command).await });
-        tokio::task::yield_now().await;
-        asked
+        tokio::spawn(async move { one(&store, command).await })
     };
-    let second = ask_for(putting("x", "1")).await;
-    let over_it = ask_for(expecting(&there.vector, putting("x", "2"))).await;
+    let second = ask_for(putting("x", "1"));
+    tokio::task::yield_now().await;
+    let over_it = ask_for(expecting(&there.vector, putting("x", "2")));
+    tokio::task::yield_now().await;
     engine.fail(Fault::NoSpace);
     engine.fail(Fault::NoSpace);
     engine.release();

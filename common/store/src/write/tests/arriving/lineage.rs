@@ -317,6 +317,31 @@ fn who_the_source_was_survives_a_restart() {
     });
 }
 
+/// What the source superseded before a batch ended was left out of it, and is what a copy made
+/// earlier holds: a destination that was in the middle of a scan begins again behind the last whole
+/// point.
+///
+/// Found by: `Cursor::go_back` stops at what is common.
+#[tokio::test]
+async fn a_restore_in_the_middle_of_a_scan_leaves_nothing_out() {
+    let (memory, destination) = (Memory::new(&TABLES), in_memory(2));
+    let source = opened(&memory, 1, 1);
+    put(&source, "c", "1").await;
+    let before = copied(&memory);
+    put(&source, "b", "2").await;
+    delete(&source, "c").await;
+    let mut link = Link::open(&source, &destination).await;
+    let first = link.next(1);
+    assert_eq!((first.last, first.items.len(), first.frontier.is_none()), (etag(2), 1, true));
+    link.apply(first).await;
+    drop(source);
+    declare::restored(&before, another(), None).unwrap();
+    let source = opened(&before, 1, 2);
+    let (session, sent) = bring(&source, &destination).await.unwrap();
+    assert_eq!((session.went_back_from, session.cursor, sent), (Some(etag(2)), etag(0), 1));
+    assert_eq!(reads(&destination, "c"), ["1"]);
+}
+
 /// `count` incarnations that no test database has.
 fn strangers(count: usize) -> ChangeVector {
     ChangeVector::from_entries((1..=count as u64).map(|number| {
