@@ -192,7 +192,7 @@ async fn a_full_disk_is_waited_for() -> Result<()> {
     let large = format!(r#"{{"t":"{}"}}"#, "x".repeat(15 << 20));
     let refused = pair.destination.put("copy", "own", &large).await;
     let refused = refused.err().context("a full disk took a write")?;
-    assert!(format!("{refused:#}").contains("DISK_FULL"), "{refused:#}");
+    assert!(format!("{refused:#}").contains("the disk of the database is full"), "{refused:#}");
     disk.grow(1_000)?;
     until("everything arrives", Duration::from_secs(120), async || {
         Ok((pair.destination.database("copy").await?.documents == 2_001).then_some(()))
