@@ -138,6 +138,3 @@ pub const BACKOFF_MILLIS_MIN: u64 = 250;
 
 /// Longest wait before a failed session is tried again, milliseconds.
 pub const BACKOFF_MILLIS_MAX: u64 = 60_000;
-
-/// Entries of a batch's frames that a session holds ready for its connection.
-pub const OUTBOX_FRAMES_MAX: usize = 4_096;
