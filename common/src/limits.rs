@@ -74,6 +74,10 @@ pub const FRAME_BYTES_MAX: usize = 1024 * 1024;
 /// Intents that wait for one database's writer: senders of more wait before they are queued.
 pub const WRITER_QUEUE_MAX: usize = 256;
 
+/// Bytes of the intents that wait for one database's writer or are being written: the largest
+/// transaction a client can ask for, or two windows of a session.
+pub const WRITER_QUEUE_BYTES_MAX: usize = 64 * 1024 * 1024;
+
 /// Bytes that one group commit takes together: more would only make its members wait.
 pub const GROUP_BYTES_MAX: usize = 32 * 1024 * 1024;
 

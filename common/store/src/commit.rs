@@ -1,14 +1,17 @@
 //! The writer's queue, and what drives the writer: a thread of its own, or a task.
 //!
-//! Whoever writes waits in one bounded queue; what has gathered while a commit ran is committed
-//! together next (group commit). Answers go out after the fsync.
+//! Whoever writes waits in one queue, bounded in intents and in bytes; what has gathered while a
+//! commit ran is committed together next (group commit). Answers go out after the fsync.
 
 use std::{ops::ControlFlow, sync::Arc, thread, time::Duration};
 
 use arc_swap::ArcSwap;
-use jackdaw_common::limits::{GROUP_BYTES_MAX, GROUP_INTENTS_MAX};
+use jackdaw_common::limits::{
+    GROUP_BYTES_MAX, GROUP_INTENTS_MAX, WRITER_QUEUE_BYTES_MAX, WRITER_QUEUE_MAX,
+};
 use tokio::{
     sync::{
+        OwnedSemaphorePermit, Semaphore,
         mpsc::{self, error::TryRecvError},
         watch,
     },
@@ -21,11 +24,79 @@ use crate::{
     write::{Intent, Writer},
 };
 
+/// What one permit of the queue's room stands for: a semaphore counts less than bytes need.
+const ROOM_UNIT_BYTES: usize = 1024;
+
+/// Takes intents for the writer, in the order in which they are put there.
+pub(crate) struct Queue {
+    sender: mpsc::Sender<Queued>,
+    room: Arc<Semaphore>,
+}
+
+/// The writer's end of the queue.
+pub(crate) type Waiting = mpsc::Receiver<Queued>;
+
+/// An intent that waits, and the room that it takes until it is decided.
+pub(crate) struct Queued {
+    intent: Intent,
+    bytes: usize,
+    room: OwnedSemaphorePermit,
+}
+
+/// The writer takes nothing any more.
+pub(crate) struct QueueClosed;
+
+impl Queue {
+    /// An empty queue, and its other end.
+    pub(crate) fn new() -> (Self, Waiting) {
+        let (sender, waiting) = mpsc::channel(WRITER_QUEUE_MAX);
+        let room = Arc::new(Semaphore::new(units(WRITER_QUEUE_BYTES_MAX) as usize));
+        (Self { sender, room }, waiting)
+    }
+
+    /// Puts an intent there once there is room. One that is larger than all of it waits until it
+    /// is alone. Cancel safe: what was not put there is not written.
+    pub(crate) async fn put(&self, intent: Intent) -> Result<(), QueueClosed> {
+        let bytes = intent.bytes();
+        let units = units(bytes.min(WRITER_QUEUE_BYTES_MAX));
+        // The semaphore is never closed; the writer's end gives its room back when it goes.
+        let room = Arc::clone(&self.room).acquire_many_owned(units).await;
+        let room = room.map_err(|_| QueueClosed)?;
+        self.sender.send(Queued { intent, bytes, room }).await.map_err(|_| QueueClosed)
+    }
+}
+
+/// How many permits so many bytes take.
+const fn units(bytes: usize) -> u32 {
+    bytes.div_ceil(ROOM_UNIT_BYTES) as u32
+}
+
 /// A writer, the queue it takes from, and whom it tells.
 pub(crate) struct Drive {
     pub(crate) writer: Writer,
-    pub(crate) queue: mpsc::Receiver<Intent>,
+    pub(crate) queue: Waiting,
     pub(crate) outlet: Outlet,
+}
+
+/// Intents that are committed together.
+#[derive(Default)]
+struct Group {
+    intents: Vec<Intent>,
+    /// Given back once they are decided.
+    room: Vec<OwnedSemaphorePermit>,
+    bytes: usize,
+}
+
+impl Group {
+    fn take(&mut self, queued: Queued) {
+        self.bytes += queued.bytes;
+        self.intents.push(queued.intent);
+        self.room.push(queued.room);
+    }
+
+    fn is_full(&self) -> bool {
+        self.intents.len() >= GROUP_INTENTS_MAX || self.bytes >= GROUP_BYTES_MAX
+    }
 }
 
 /// Who is told of what was committed.
@@ -84,20 +155,22 @@ impl Drive {
     }
 
     /// `first` and what else is there, within bounds.
-    fn gather(&mut self, first: Option<Intent>) -> Vec<Intent> {
-        let mut bytes = first.as_ref().map_or(0, Intent::bytes);
-        let mut group = Vec::from_iter(first);
-        while group.len() < GROUP_INTENTS_MAX && bytes < GROUP_BYTES_MAX {
-            let Ok(next) = self.queue.try_recv() else { break };
-            bytes += next.bytes();
-            group.push(next);
+    fn gather(&mut self, first: Option<Queued>) -> Group {
+        let mut group = Group::default();
+        let mut next = first;
+        while let Some(queued) = next {
+            group.take(queued);
+            next = if group.is_full() { None } else { self.queue.try_recv().ok() };
         }
         group
     }
 
     /// Commits `group`; breaks when nothing can be written any more.
-    fn execute(&mut self, group: Vec<Intent>) -> ControlFlow<()> {
-        match self.writer.execute(group, |snapshot| self.outlet.publish(snapshot)) {
+    fn execute(&mut self, group: Group) -> ControlFlow<()> {
+        let Group { intents, room, .. } = group;
+        let executed = self.writer.execute(intents, |snapshot| self.outlet.publish(snapshot));
+        drop(room);
+        match executed {
             Ok(()) => ControlFlow::Continue(()),
             Err(error) if error.is_final() => {
                 // First the reason, then the queue: whoever waits in it, or comes later, is told
@@ -116,5 +189,16 @@ impl Drive {
     /// Drives the writer on a thread of its own.
     pub(crate) fn spawn(self) -> std::io::Result<thread::JoinHandle<()>> {
         thread::Builder::new().name("jackdaw-writer".into()).spawn(move || self.block())
+    }
+}
+
+impl Drop for Drive {
+    /// A writer that panics has decided something that it should not have, or nothing: whoever
+    /// runs the process must hear of it as of a failed fsync (invariant I14).
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.outlet.failing.send_replace(Some(StoreError::Panicked));
+            self.queue.close();
+        }
     }
 }

@@ -28,6 +28,10 @@ pub enum StoreError {
     #[error("the database has no etag left")]
     EtagsExhausted,
 
+    /// Its writer panicked: a defect, of which the log has the place.
+    #[error("the writer of the database panicked")]
+    Panicked,
+
     /// The database was closed.
     #[error("the database is closed")]
     Closed,
@@ -45,7 +49,7 @@ impl StoreError {
             Self::Engine(error) => {
                 !matches!(**error, EngineError::NoSpace { .. } | EngineError::Length { .. })
             }
-            Self::Closed => true,
+            Self::Panicked | Self::Closed => true,
             Self::Row { .. } | Self::EtagsExhausted => false,
         }
     }

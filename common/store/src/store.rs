@@ -10,15 +10,16 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use jackdaw_common::{
-    ChangeVector, DatabaseId, Etag, IncarnationId, NodeTag, RunId, clock::Clock,
-    limits::WRITER_QUEUE_MAX,
-};
+use jackdaw_common::{ChangeVector, DatabaseId, Etag, IncarnationId, NodeTag, RunId, clock::Clock};
 use thiserror::Error;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::{
+    runtime::{Handle, RuntimeFlavor},
+    sync::{oneshot, watch},
+    task::block_in_place,
+};
 
 use crate::{
-    commit::{Drive, Outlet},
+    commit::{Drive, Outlet, Queue, QueueClosed},
     engine::{Direction, Engine, ScanRange, WriteBatch},
     error::StoreError,
     keys,
@@ -71,7 +72,7 @@ pub struct Store(Arc<Inner>);
 
 struct Inner {
     identity: Identity,
-    queue: Option<mpsc::Sender<Intent>>,
+    queue: Option<Queue>,
     newest: Arc<ArcSwap<Snapshot>>,
     published: watch::Receiver<Published>,
     failed: watch::Receiver<Option<StoreError>>,
@@ -191,12 +192,14 @@ impl Store {
         incoming: Incoming,
     ) -> Result<impl Future<Output = Result<Applied, ApplyError>> + Send + use<>, ApplyError> {
         let (reply, answer) = oneshot::channel();
-        let Some(queue) = &self.0.queue else { return Err(self.closed().into()) };
-        if queue.send(Intent::Apply(incoming, reply)).await.is_err() {
-            return Err(self.closed().into());
-        }
+        self.put(Intent::Apply(incoming, reply)).await?;
         let failed = self.0.failed.clone();
-        Ok(async move { answer.await.unwrap_or_else(|_| Err(reason(&failed).into())) })
+        Ok(async move {
+            match answer.await {
+                Ok(answer) => answer,
+                Err(_) => Err(reason(failed).await.into()),
+            }
+        })
     }
 
     /// A step of a full reconcile, durable at return; to be repeated while it answers that there is
@@ -251,15 +254,20 @@ impl Store {
         intent: impl FnOnce(Reply<T, E>) -> Intent,
     ) -> Result<T, E> {
         let (reply, answer) = oneshot::channel();
-        let Some(queue) = &self.0.queue else { return Err(self.closed().into()) };
-        if queue.send(intent(reply)).await.is_err() {
-            return Err(self.closed().into());
+        self.put(intent(reply)).await?;
+        match answer.await {
+            Ok(answer) => answer,
+            Err(_) => Err(reason(self.0.failed.clone()).await.into()),
         }
-        answer.await.unwrap_or_else(|_| Err(self.closed().into()))
     }
 
-    fn closed(&self) -> StoreError {
-        reason(&self.0.failed)
+    async fn put(&self, intent: Intent) -> Result<(), StoreError> {
+        // The queue goes when the last clone does, which this is not.
+        let Some(queue) = &self.0.queue else { return Err(StoreError::Closed) };
+        match queue.put(intent).await {
+            Ok(()) => Ok(()),
+            Err(QueueClosed) => Err(reason(self.0.failed.clone()).await),
+        }
     }
 
     /// Everything it holds, as a vector.
@@ -286,7 +294,7 @@ fn prepare(
     let snapshot = engine.snapshot().map_err(StoreError::from)?;
     let snapshot = Snapshot::new(snapshot, header, 0);
     let writer = Writer::new(engine, clock, snapshot.clone(), collector, identity.run);
-    let (sender, queue) = mpsc::channel(WRITER_QUEUE_MAX);
+    let (sender, queue) = Queue::new();
     let (news, published) = watch::channel(writer.published());
     let (failing, failed) = watch::channel(None);
     let newest = Arc::new(ArcSwap::from_pointee(snapshot));
@@ -296,20 +304,29 @@ fn prepare(
     Ok((Inner { identity, queue, newest, published, failed, writer }, drive))
 }
 
-/// Why a database takes nothing any more.
-fn reason(failed: &watch::Receiver<Option<StoreError>>) -> StoreError {
-    failed.borrow().clone().unwrap_or(StoreError::Closed)
+/// Why a database takes nothing any more. Its writer ends at that moment, so it is soon known.
+async fn reason(mut failed: watch::Receiver<Option<StoreError>>) -> StoreError {
+    let reason = failed.wait_for(Option::is_some).await;
+    // Without one it was closed.
+    reason.ok().and_then(|reason| reason.clone()).unwrap_or(StoreError::Closed)
 }
 
 impl Drop for Inner {
     /// Waits for the writer, so that the folder is free when the last clone is gone. What was
-    /// queued before is still written.
+    /// queued before is still written; meanwhile a runtime's other tasks go on.
     fn drop(&mut self) {
         self.queue = None;
-        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(writer) = writer
-            && writer.join().is_err()
-        {
+        let Some(writer) = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take() else {
+            return;
+        };
+        let join = || writer.join().is_err();
+        let panicked = match Handle::try_current() {
+            Ok(runtime) if runtime.runtime_flavor() == RuntimeFlavor::MultiThread => {
+                block_in_place(join)
+            }
+            _ => join(),
+        };
+        if panicked {
             tracing::error!("the writer of a database panicked");
         }
     }

@@ -21,7 +21,7 @@ pub fn store(error: &StoreError) -> WireError {
             EngineError::Corrupt { table, .. } => corrupt(table),
             _ => failed(),
         },
-        StoreError::EtagsExhausted | StoreError::Closed => failed(),
+        StoreError::EtagsExhausted | StoreError::Panicked | StoreError::Closed => failed(),
     }
 }
 

@@ -196,6 +196,55 @@ async fn everyone_who_waits_is_told_the_cause() {
     }
 }
 
+/// A defect of the writer is as final as a failed sync, and told to whoever watches the database,
+/// to those in its group and to those behind it.
+#[tokio::test]
+async fn a_panic_is_final() {
+    let engine = Faulty::new();
+    let store = open(&engine);
+    put(&store, "there", "0").await;
+    let (mut failed, mut news) = (store.failed(), store.subscribe());
+    engine.hold();
+    engine.fail(Fault::Panic);
+    let mut asked = Vec::new();
+    for number in 0..400 {
+        asked.push(ask(&store, &format!("d/{number}")).await);
+    }
+    engine.until_waiting();
+    engine.release();
+    for asked in asked {
+        let told = soon(asked).await.unwrap();
+        assert!(matches!(told, Err(TransactError::Store(StoreError::Panicked))), "{told:?}");
+    }
+    let why = soon(failed.wait_for(Option::is_some)).await.unwrap().clone();
+    assert!(matches!(why, Some(StoreError::Panicked)), "{why:?}");
+    while soon(news.changed()).await.is_ok() {}
+    let late = one(&store, putting("late", "1")).await;
+    assert!(matches!(late, Err(TransactError::Store(StoreError::Panicked))), "{late:?}");
+    assert_eq!(reads(&store, "there"), ["0"]);
+}
+
+/// The last clone waits for the writer without holding up what else its runtime does.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn closing_does_not_hold_up_the_runtime() {
+    let engine = Faulty::new();
+    let store = open(&engine);
+    engine.hold();
+    let asked = ask(&store, "d").await;
+    tokio::task::block_in_place(|| engine.until_waiting());
+    asked.abort();
+    let _ = asked.await;
+    let (closing, closed) = tokio::sync::oneshot::channel();
+    let close = tokio::spawn(async move {
+        let _ = closing.send(());
+        drop(store);
+    });
+    soon(closed).await.unwrap();
+    // Only the worker that waits for the writer could do this, if it did not step aside.
+    soon(tokio::spawn(async move { engine.release() })).await.unwrap();
+    soon(close).await.unwrap();
+}
+
 /// Who asked may go: what was asked is written all the same, also when the database is closed
 /// right after.
 #[test]

@@ -1,10 +1,14 @@
 //! Intents that are committed together: each stands or falls by itself, over what the ones before
 //! it decided.
 
-use std::sync::Arc;
+use std::{
+    pin::{Pin, pin},
+    sync::Arc,
+    task::Poll,
+};
 
 use bytes::Bytes;
-use jackdaw_common::{ChangeVector, Etag};
+use jackdaw_common::{ChangeVector, Etag, limits::WRITER_QUEUE_BYTES_MAX};
 use proptest::prelude::*;
 use tokio::{sync::oneshot, task::JoinHandle};
 
@@ -12,6 +16,7 @@ use super::harness::*;
 use crate::{
     Applied, ApplyError, Begin, BeginError, Command, Incoming, Record, RecordError, RecordKind,
     Store, TransactError, Written,
+    commit::Queue,
     engine::{Direction, Engine as _, Memory, ScanRange},
     keys::TABLES,
     write::{Collector, Intent, Writer},
@@ -347,4 +352,48 @@ mod any_grouping {
             }
         }
     }
+}
+
+/// What waits is bounded in bytes: many large bodies are not held in memory at a time, and one that
+/// is larger than the bound still has its turn.
+#[tokio::test]
+async fn what_waits_is_bounded_in_bytes() {
+    let large = |bytes: usize| {
+        let mut command = putting("large", "1");
+        if let Command::Put { body, .. } = &mut command {
+            *body = vec![b' '; bytes].into();
+        }
+        Intent::Transact(vec![command], oneshot::channel().0)
+    };
+    let (queue, mut waiting) = Queue::new();
+    let mut held = Vec::new();
+    let eighth = WRITER_QUEUE_BYTES_MAX / 8;
+    for _ in 0..7 {
+        assert!(put_now(&queue, large(eighth)).await);
+    }
+    assert!(!put_now(&queue, large(eighth)).await, "they take a little more than their bodies");
+    assert!(put_now(&queue, large(eighth / 2)).await);
+    for _ in 0..8 {
+        held.push(waiting.recv().await.unwrap());
+    }
+    assert!(!put_now(&queue, large(eighth)).await, "taken up, and not decided yet");
+    held.pop();
+    held.pop();
+    assert!(put_now(&queue, large(eighth)).await);
+
+    held.push(waiting.recv().await.unwrap());
+    let mut larger = pin!(queue.put(large(WRITER_QUEUE_BYTES_MAX * 2)));
+    assert!(!ready(&mut larger).await);
+    held.clear();
+    assert!(ready(&mut larger).await, "alone it has its turn");
+}
+
+/// Whether there is room for an intent now.
+async fn put_now(queue: &Queue, intent: Intent) -> bool {
+    ready(&mut pin!(queue.put(intent))).await
+}
+
+/// Whether something is done when it is asked once.
+async fn ready<F: Future>(what: &mut Pin<&mut F>) -> bool {
+    std::future::poll_fn(|context| Poll::Ready(what.as_mut().poll(context).is_ready())).await
 }

@@ -20,6 +20,8 @@ pub(crate) enum Fault {
     Lost,
     /// The sync failed: all of it reached the disk, and nothing is written any more.
     Kept,
+    /// The engine has a defect: it panics.
+    Panic,
 }
 
 /// The engine; clones are handles on the same one.
@@ -130,6 +132,10 @@ impl Engine for Faulty {
             }
             Some(Fault::Kept) => self.0.memory.commit(batch)?,
             Some(Fault::Lost) => {}
+            Some(Fault::Panic) => {
+                drop(state);
+                panic!("planted panic");
+            }
         }
         state.dead = Some(before);
         Err(EngineError::Io {
