@@ -57,6 +57,10 @@ pub const ITEM_BYTES_MAX: usize = DOCUMENT_BYTES_MAX + 64 * 1024;
 /// Bytes of all bodies in one transaction: it is sent and applied whole, in memory.
 pub const TRANSACTION_BYTES_MAX: usize = 64 * 1024 * 1024;
 
+/// Encoded bytes of one transaction, with ids and change vectors: what a receiver takes as one batch
+/// must take it, so that what a client may write can always be sent.
+pub const TRANSACTION_ENCODED_BYTES_MAX: usize = TRANSACTION_BYTES_MAX + TRANSACTION_BYTES_MAX / 4;
+
 /// Commands in one transaction.
 pub const TRANSACTION_COMMANDS_MAX: usize = 16_384;
 
@@ -128,8 +132,13 @@ pub const PRESENCE_QUEUE_MAX: usize = 8;
 /// Frames between a session and its connection, each at most [`FRAME_BYTES_MAX`] or one item.
 pub const FRAMES_QUEUED_MAX: usize = 4;
 
-/// Bytes of a batch that a receiver takes: a whole transaction beyond a full batch.
-pub const BATCH_BYTES_MAX: usize = BATCH_BYTES + TRANSACTION_BYTES_MAX + TRANSACTION_BYTES_MAX / 4;
+/// Bytes of a batch that a receiver takes: one that is nearly full and a transaction as large, or a
+/// larger transaction, which goes alone.
+pub const BATCH_BYTES_MAX: usize = TRANSACTION_ENCODED_BYTES_MAX;
+
+/// Items of a batch that a receiver takes: likewise, twice, since a transaction of a middle node may
+/// be a whole batch of the node before. Decoded they take many times the bytes of the smallest.
+pub const BATCH_ITEMS_MAX: usize = 4 * BATCH_ITEMS;
 
 /// Time between heartbeats of an end that has nothing else to send, milliseconds.
 pub const HEARTBEAT_MILLIS: u64 = 8_000;

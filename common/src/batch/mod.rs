@@ -29,12 +29,14 @@ pub struct Filling {
     items: usize,
     bytes: usize,
     transaction: Option<Etag>,
+    /// Items and bytes of the transactions before the one of the last item.
+    before: (usize, usize),
 }
 
 impl Filling {
     /// An empty batch.
     pub fn new(limits: BatchLimits) -> Self {
-        Self { limits, items: 0, bytes: 0, transaction: None }
+        Self { limits, items: 0, bytes: 0, transaction: None, before: (0, 0) }
     }
 
     /// Whether an item of `transaction` still belongs into this batch: always while its
@@ -46,15 +48,27 @@ impl Filling {
 
     /// Counts an item in.
     pub fn add(&mut self, transaction: TransactionMark, bytes: usize) {
-        self.transaction = Some(transaction.first);
+        if self.transaction.replace(transaction.first) != Some(transaction.first) {
+            self.before = (self.items, self.bytes);
+        }
         self.items += 1;
         self.bytes += bytes;
     }
 
-    /// Takes an item out again that was counted in.
+    /// Takes an item of an earlier transaction out again that was counted in.
     pub fn remove(&mut self, bytes: usize) {
         self.items = self.items.saturating_sub(1);
         self.bytes = self.bytes.saturating_sub(bytes);
+        self.before = (self.before.0.saturating_sub(1), self.before.1.saturating_sub(bytes));
+    }
+
+    /// Whether the transaction of the last item alone is more than a batch holds, and is not alone:
+    /// a batch that ends before it, and one of it, are both smaller.
+    pub fn is_outgrown(&self) -> bool {
+        let (items, bytes) = self.before;
+        let larger =
+            self.items - items > self.limits.items || self.bytes - bytes > self.limits.bytes;
+        items > 0 && larger
     }
 
     /// Items counted in.

@@ -28,6 +28,32 @@ fn bytes_close_a_batch_too() {
     assert!(!filling.takes(mark(3, 1)));
 }
 
+#[test]
+fn a_transaction_that_is_more_than_a_batch_outgrows_it_unless_it_is_alone() {
+    let mut filling = Filling::new(BatchLimits { items: 100, bytes: 100 });
+    filling.add(mark(1, 1), 10);
+    filling.add(mark(2, 2), 60);
+    filling.add(mark(2, 2), 40);
+    assert!(!filling.is_outgrown(), "it is as much as a batch holds, not more");
+    filling.add(mark(2, 2), 1);
+    assert!(filling.is_outgrown());
+    filling.remove(10);
+    assert!(!filling.is_outgrown(), "what was before it is not sent any more");
+
+    let mut filling = Filling::new(BatchLimits { items: 2, bytes: 100 });
+    for _ in 0..3 {
+        filling.add(mark(1, 3), 50);
+        assert!(!filling.is_outgrown());
+    }
+    let mut filling = Filling::new(BatchLimits { items: 2, bytes: 100 });
+    filling.add(mark(1, 1), 1);
+    filling.add(mark(2, 3), 1);
+    filling.add(mark(2, 3), 1);
+    assert!(!filling.is_outgrown());
+    filling.add(mark(2, 3), 1);
+    assert!(filling.is_outgrown());
+}
+
 proptest! {
     /// Cut anywhere by any limits, every transaction lies in one batch, and no batch is empty.
     #[test]

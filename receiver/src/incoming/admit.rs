@@ -6,8 +6,8 @@ use jackdaw_common::{
     DatabaseName,
     frame::{Accept, Offer, PROTOCOL, Window},
     limits::{
-        CHANGE_VECTOR_ENTRIES_MAX, CHANGE_VECTOR_ENTRIES_WARN, ITEM_BYTES_MAX,
-        TRANSACTION_BYTES_MAX, WINDOW_BATCHES, WINDOW_BYTES,
+        BATCH_BYTES_MAX, CHANGE_VECTOR_ENTRIES_MAX, CHANGE_VECTOR_ENTRIES_WARN, ITEM_BYTES_MAX,
+        WINDOW_BATCHES, WINDOW_BYTES,
     },
 };
 use jackdaw_node::{
@@ -80,7 +80,7 @@ pub async fn greet(
         vector: opened.vector.clone(),
         window: Window { batches: WINDOW_BATCHES, bytes: WINDOW_BYTES },
         item_bytes_max: ITEM_BYTES_MAX as u64,
-        transaction_bytes_max: TRANSACTION_BYTES_MAX as u64,
+        transaction_bytes_max: BATCH_BYTES_MAX as u64,
     };
     Ok((opened, accept))
 }

@@ -3,7 +3,7 @@
 //! Pure, and heavy: it runs on a blocking thread, away from the connection and from the writer.
 
 use bytes::Bytes;
-use jackdaw_common::{Etag, Item, frame::BatchEnd};
+use jackdaw_common::{Etag, Item, frame::BatchEnd, limits::BATCH_ITEMS_MAX};
 use jackdaw_proto::convert::replication::{FrameError, decode_items};
 use jackdaw_store::IncomingItem;
 use thiserror::Error;
@@ -35,6 +35,14 @@ pub enum UnpackError {
         expected: u64,
         /// What its frames have.
         actual: u64,
+    },
+    /// It has more items than any may have.
+    #[error("batch {number} has more than {max} items")]
+    TooManyItems {
+        /// Its number.
+        number: u64,
+        /// What it may have.
+        max: usize,
     },
     /// It has another number of items than its end says.
     #[error("batch {number} has {actual} items, its end says {expected}")]
@@ -83,6 +91,9 @@ pub(crate) fn unpack(batch: &Gathered) -> Result<Vec<IncomingItem>, UnpackError>
     for frame in &batch.frames {
         decode_items(frame.clone(), &mut items)
             .map_err(|error| UnpackError::Frame { number, error })?;
+        if items.len() > BATCH_ITEMS_MAX {
+            return Err(UnpackError::TooManyItems { number, max: BATCH_ITEMS_MAX });
+        }
     }
     if items.len() as u64 != expected {
         return Err(UnpackError::Count { number, expected, actual: items.len() });

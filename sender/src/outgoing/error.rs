@@ -141,7 +141,10 @@ impl SessionError {
             Self::Frame(_) | Self::UnexpectedAccept | Self::NotAccepted | Self::Untrue(_) => {
                 Reason::FrameInvalid.as_str()
             }
-            Self::Pack(PackError::ItemTooLarge { .. }) => Reason::ItemTooLarge.as_str(),
+            Self::Pack(PackError::ItemTooLarge { .. } | PackError::TransactionTooLarge { .. }) => {
+                Reason::ItemTooLarge.as_str()
+            }
+            Self::Pack(PackError::VectorTooLong { .. }) => Reason::ChangeVectorTooLong.as_str(),
             Self::Source(error) if error.is_no_space() => Reason::DiskFull.as_str(),
             Self::Pack(PackError::Store(_)) | Self::Source(_) | Self::SourceClosed => {
                 Reason::StoreFailed.as_str()

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use jackdaw_common::{
     ChangeVector, Etag, IncarnationId, Item, RunId,
     batch::{BatchLimits, Filling},
+    change_vector::TooManyEntries,
     limits::PACK_ROWS_MAX,
 };
 use jackdaw_proto::convert::replication::OutgoingItem;
@@ -62,6 +63,26 @@ pub enum PackError {
         /// What the destination takes.
         max: u64,
     },
+    /// The destination takes no transaction that large.
+    #[error("the transaction after etag {after} takes {bytes} bytes, the destination takes {max}")]
+    TransactionTooLarge {
+        /// The etag before it.
+        after: Etag,
+        /// Encoded bytes.
+        bytes: u64,
+        /// What the destination takes.
+        max: u64,
+    },
+    /// No destination takes a change vector that long.
+    #[error("document {id} at etag {etag}: its {error}")]
+    VectorTooLong {
+        /// Its id.
+        id: String,
+        /// Its etag.
+        etag: Etag,
+        /// How long it is.
+        error: TooManyEntries,
+    },
     /// The source cannot be read.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -76,6 +97,8 @@ pub(crate) struct Destination {
     pub(crate) known: ChangeVector,
     /// Largest encoded item it takes, bytes.
     pub(crate) item_bytes_max: u64,
+    /// Largest encoded transaction it takes, bytes.
+    pub(crate) transaction_bytes_max: u64,
 }
 
 impl Destination {
@@ -104,59 +127,124 @@ pub(crate) fn pack(
     limits: BatchLimits,
     destination: &Destination,
 ) -> Result<Packed, PackError> {
-    let mut filling = Filling::new(limits);
-    let mut selection = Selection::default();
-    let (mut last, mut rows, mut left_out) = (after, 0, 0);
-    let mut echoed = Etag::ZERO;
-    let mut full = false;
-    for row in snapshot.changes_after(after) {
-        let row = row?;
-        let previous = row.previous;
-        let item = row.into_item();
-        let border = selection.begins_another(item.transaction);
-        if !filling.takes(item.transaction) || (border && rows >= PACK_ROWS_MAX) {
-            full = true;
-            break;
-        }
-        rows += 1;
-        last = item.etag;
-        selection.enter(item.transaction);
-        if let Some(bytes) = selection.supersede(previous) {
-            left_out += 1;
-            filling.remove(bytes);
-        }
-        if destination.has(&item) {
-            left_out += 1;
-            echoed = echoed.max(destination.echo(&item).unwrap_or_default());
-            continue;
-        }
-        let outgoing = OutgoingItem::new(&item);
-        fits(&item, &outgoing, destination)?;
-        filling.add(item.transaction, outgoing.bytes());
-        selection.add(item.etag, outgoing);
+    let mut scan = Scan::new(after, limits);
+    if let Some(border) = scan.run(snapshot, Etag::MAX, destination)? {
+        scan = Scan::new(after, limits);
+        scan.run(snapshot, border, destination)?;
     }
-    let header = snapshot.header();
-    let frontier = (!full).then(|| header.vector.clone());
-    if !full {
-        last = header.last_etag.max(after);
+    scan.pack(snapshot, destination)
+}
+
+/// A part of the source's changes, looked at in order.
+struct Scan {
+    after: Etag,
+    filling: Filling,
+    selection: Selection,
+    /// The last row that was looked at.
+    last: Etag,
+    rows: usize,
+    left_out: u64,
+    echoed: Etag,
+    /// Whether it ended before the snapshot did.
+    full: bool,
+}
+
+impl Scan {
+    fn new(after: Etag, limits: BatchLimits) -> Self {
+        Self {
+            after,
+            filling: Filling::new(limits),
+            selection: Selection::default(),
+            last: after,
+            rows: 0,
+            left_out: 0,
+            echoed: Etag::ZERO,
+            full: false,
+        }
     }
-    let mut frames = Frames::default();
-    let (mut items, mut bytes) = (0, 0);
-    for item in selection.into_items() {
-        frames.add(&item);
-        items += 1;
-        bytes += item.bytes() as u64;
+
+    /// Looks at rows up to `until` as far as the batch takes them. Answers the etag before a
+    /// transaction that outgrew a batch, if there is something before it: it goes alone, and the
+    /// scan is to be repeated up to there. Else each database of a chain, where a batch is one
+    /// transaction, would have larger ones than the one before.
+    fn run(
+        &mut self,
+        snapshot: &Snapshot,
+        until: Etag,
+        destination: &Destination,
+    ) -> Result<Option<Etag>, PackError> {
+        let mut border = self.after;
+        for row in snapshot.changes_after(self.after) {
+            let row = row?;
+            let previous = row.previous;
+            let item = row.into_item();
+            let is_first = self.selection.begins_another(item.transaction);
+            if item.etag > until
+                || !self.filling.takes(item.transaction)
+                || (is_first && self.rows >= PACK_ROWS_MAX)
+            {
+                self.full = true;
+                break;
+            }
+            if is_first {
+                border = self.last;
+            }
+            self.rows += 1;
+            self.last = item.etag;
+            self.selection.enter(item.transaction);
+            if let Some(bytes) = self.selection.supersede(previous) {
+                self.left_out += 1;
+                self.filling.remove(bytes);
+            }
+            if destination.has(&item) {
+                self.left_out += 1;
+                self.echoed = self.echoed.max(destination.echo(&item).unwrap_or_default());
+                continue;
+            }
+            let outgoing = OutgoingItem::new(&item);
+            fits(&item, &outgoing, destination)?;
+            self.filling.add(item.transaction, outgoing.bytes());
+            self.selection.add(item.etag, outgoing);
+            if self.filling.is_outgrown() {
+                return Ok(Some(border));
+            }
+        }
+        Ok(None)
     }
-    let (frames, checksum) = frames.close();
-    let run = header.lineage().run_of(last);
-    Ok(Packed { after, last, run, items, bytes, left_out, echoed, checksum, frames, frontier })
+
+    /// What was chosen, as a batch.
+    fn pack(self, snapshot: &Snapshot, destination: &Destination) -> Result<Packed, PackError> {
+        let Self { after, selection, mut last, left_out, echoed, full, .. } = self;
+        let header = snapshot.header();
+        let frontier = (!full).then(|| header.vector.clone());
+        if !full {
+            last = header.last_etag.max(after);
+        }
+        let mut frames = Frames::default();
+        let (mut items, mut bytes) = (0, 0);
+        for item in selection.into_items() {
+            frames.add(&item);
+            items += 1;
+            bytes += item.bytes() as u64;
+        }
+        let max = destination.transaction_bytes_max;
+        if bytes > max {
+            return Err(PackError::TransactionTooLarge { after, bytes, max });
+        }
+        let (frames, checksum) = frames.close();
+        let run = header.lineage().run_of(last);
+        Ok(Packed { after, last, run, items, bytes, left_out, echoed, checksum, frames, frontier })
+    }
 }
 
 fn fits(item: &Item, outgoing: &OutgoingItem, destination: &Destination) -> Result<(), PackError> {
     let (bytes, max) = (outgoing.bytes(), destination.item_bytes_max);
-    if bytes as u64 <= max {
-        return Ok(());
+    let id = || item.version.id.as_str().to_owned();
+    if let Err(error) = item.version.vector.check_bound() {
+        return Err(PackError::VectorTooLong { id: id(), etag: item.etag, error });
     }
-    let id = item.version.id.as_str().to_owned();
-    Err(PackError::ItemTooLarge { id, etag: item.etag, bytes, max })
+    if bytes as u64 > max {
+        return Err(PackError::ItemTooLarge { id: id(), etag: item.etag, bytes, max });
+    }
+    Ok(())
 }

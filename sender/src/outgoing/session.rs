@@ -124,6 +124,7 @@ impl Session {
             incarnation: accept.incarnation,
             known: accept.vector,
             item_bytes_max: accept.item_bytes_max,
+            transaction_bytes_max: accept.transaction_bytes_max,
         };
         Ok(Self {
             store,

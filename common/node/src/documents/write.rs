@@ -156,6 +156,7 @@ pub(super) fn refusal(error: &TransactError, place: Place) -> WireError {
             format!("{}put.id", place.path(*command)),
             format!("no id can be generated from {id}: {why}"),
         ),
+        TransactError::TooLarge { bytes, max } => too_large("encoded bytes", *bytes, *max),
         TransactError::Store(error) => failure::store(error),
     }
 }

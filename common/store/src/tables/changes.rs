@@ -30,6 +30,9 @@ pub struct ChangeRow {
     pub version: Version,
 }
 
+/// Bytes that numbers, tags and lengths of an item take on the stream, at most.
+const ENCODED_FIELDS_BYTES_MAX: usize = 128;
+
 impl ChangeRow {
     /// The row as it travels.
     pub fn into_item(self) -> Item {
@@ -39,6 +42,13 @@ impl ChangeRow {
             minted: self.minted,
             version: self.version,
         }
+    }
+
+    /// Bytes of the row encoded for the stream, at most.
+    pub(crate) fn encoded_bytes_max(&self) -> usize {
+        let version = &self.version;
+        let texts = version.id.as_str().len() + version.collection.as_str().len();
+        ENCODED_FIELDS_BYTES_MAX + texts + version.vector.encoded_len() + version.content.bytes()
     }
 
     pub(crate) fn encode(&self) -> Bytes {

@@ -6,7 +6,7 @@
 use bytes::Bytes;
 use jackdaw_common::{
     ChangeVector, Collection, Content, DocumentId, Entry, Etag, NodeTag, Timestamp, Version,
-    conflict::local_base,
+    conflict::local_base, limits::TRANSACTION_ENCODED_BYTES_MAX,
 };
 use thiserror::Error;
 
@@ -112,6 +112,14 @@ pub enum TransactError {
         /// What is wrong with the completed id.
         why: String,
     },
+    /// With ids and change vectors it is larger than what a destination takes as one.
+    #[error("the transaction takes {bytes} bytes encoded, more than {max}")]
+    TooLarge {
+        /// What it takes.
+        bytes: usize,
+        /// What one may take.
+        max: usize,
+    },
     /// The database cannot write.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -142,7 +150,8 @@ pub(crate) fn transact(
             }
         });
     }
-    Ok(written)
+    let (bytes, max) = (work.encoded_bytes(), TRANSACTION_ENCODED_BYTES_MAX);
+    if bytes > max { Err(TransactError::TooLarge { bytes, max }) } else { Ok(written) }
 }
 
 fn put(

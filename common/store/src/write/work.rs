@@ -90,6 +90,11 @@ impl<'w> Work<'w> {
         }
     }
 
+    /// Bytes that the rows of this transaction take encoded on the stream, at most.
+    pub(crate) fn encoded_bytes(&self) -> usize {
+        self.rows.iter().flatten().map(ChangeRow::encoded_bytes_max).sum()
+    }
+
     /// What the database has of `id`.
     pub(crate) fn present(&self, id: &DocumentId) -> Result<Present, StoreError> {
         self.present_at(id.key().as_bytes())

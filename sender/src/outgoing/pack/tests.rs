@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use jackdaw_common::{
     Collection, Content, Entry, Timestamp, TransactionMark, Version, frame::PROTOCOL,
+    limits::CHANGE_VECTOR_ENTRIES_MAX,
 };
 use jackdaw_proto::convert::replication::decode_items;
 use jackdaw_store::{
@@ -17,7 +18,12 @@ use super::*;
 use crate::outgoing::session::fixture::{etag, identity, store};
 
 fn destination(known: ChangeVector) -> Destination {
-    Destination { incarnation: identity(9).incarnation, known, item_bytes_max: 1 << 24 }
+    Destination {
+        incarnation: identity(9).incarnation,
+        known,
+        item_bytes_max: 1 << 24,
+        transaction_bytes_max: 1 << 26,
+    }
 }
 
 fn nothing() -> Destination {
@@ -220,6 +226,70 @@ async fn an_item_that_does_not_fit_is_named() {
         Err(PackError::ItemTooLarge { id, etag: at, bytes, max: 300 }) => {
             assert_eq!((id.as_str(), at), ("large", etag(2)));
             assert!(bytes > 500);
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+/// A transaction that is more than a batch goes alone: behind others it would make a batch, and so
+/// a transaction of the next database in a chain, that is larger still.
+#[tokio::test]
+async fn a_large_transaction_goes_alone() {
+    let store = store(1);
+    write(&store, vec![put("a", "1"), put("b", "1")]).await;
+    write(&store, (0..6).map(|n| put(&format!("large/{n}"), "1")).collect()).await;
+    write(&store, vec![put("c", "1")]).await;
+    let sizes = |limits: BatchLimits| {
+        let (mut after, mut sizes) = (Etag::ZERO, Vec::new());
+        while after < store.last_etag() {
+            let packed = pack(&store.snapshot(), after, limits, &nothing()).unwrap();
+            assert_eq!(packed.frontier.is_some(), packed.last == store.last_etag());
+            sizes.push(packed.items);
+            after = packed.last;
+        }
+        sizes
+    };
+    assert_eq!(sizes(BatchLimits { items: 5, bytes: usize::MAX }), [2, 6, 1]);
+    assert_eq!(sizes(BatchLimits { items: 6, bytes: usize::MAX }), [8, 1]);
+    let one = all(&store, &nothing()).bytes / 9;
+    assert_eq!(sizes(BatchLimits { items: 100, bytes: 5 * one as usize }), [2, 6, 1]);
+}
+
+#[tokio::test]
+async fn a_transaction_that_does_not_fit_is_named() {
+    let store = store(1);
+    write(&store, vec![put("small", "")]).await;
+    write(&store, (0..6).map(|n| put(&format!("d/{n}"), &"x".repeat(100))).collect()).await;
+    let narrow = Destination { transaction_bytes_max: 600, ..nothing() };
+    let limits = BatchLimits { items: 5, ..BatchLimits::default() };
+    let small = pack(&store.snapshot(), Etag::ZERO, limits, &narrow).unwrap();
+    assert_eq!(shape(&small), [row("small", 1, 1, 1)]);
+    match pack(&store.snapshot(), small.last, limits, &narrow) {
+        Err(PackError::TransactionTooLarge { after, bytes, max: 600 }) => {
+            assert_eq!(after, etag(1));
+            assert!(bytes > 600);
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_vector_that_is_too_long_for_any_destination_is_named() {
+    let store = store(1);
+    let of = |entries: usize| {
+        let entry = |n: usize| {
+            let incarnation = IncarnationId::from_bytes((n as u128 + 1).to_be_bytes());
+            Entry { incarnation, etag: etag(1) }
+        };
+        ChangeVector::from_entries((0..entries).map(entry))
+    };
+    arrive(&store, 2, &[("long", of(CHANGE_VECTOR_ENTRIES_MAX), None, false)]).await;
+    assert_eq!(all(&store, &nothing()).items, 1);
+    arrive(&store, 2, &[("longer", of(CHANGE_VECTOR_ENTRIES_MAX + 1), None, false)]).await;
+    match pack(&store.snapshot(), Etag::ZERO, BatchLimits::default(), &nothing()) {
+        Err(PackError::VectorTooLong { id, etag: at, error }) => {
+            assert_eq!((id.as_str(), at), ("longer", etag(2)));
+            assert_eq!(error.entries, CHANGE_VECTOR_ENTRIES_MAX + 1);
         }
         other => panic!("{other:?}"),
     }

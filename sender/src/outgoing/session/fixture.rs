@@ -125,7 +125,7 @@ impl Rig {
             vector: ChangeVector::empty(),
             window,
             item_bytes_max: 1 << 24,
-            transaction_bytes_max: 1 << 24,
+            transaction_bytes_max: 1 << 26,
         };
         let board = Board::default();
         let key = TaskKey { database: store.database_id(), task: 1 };
