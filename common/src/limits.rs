@@ -136,6 +136,10 @@ pub const FRAMES_QUEUED_MAX: usize = 4;
 /// larger transaction, which goes alone.
 pub const BATCH_BYTES_MAX: usize = TRANSACTION_ENCODED_BYTES_MAX;
 
+/// Bytes of batches that are not durable yet, over all sessions of a receiver: two windows. One
+/// batch more may be on its way to be whole.
+pub const RECEIVED_BYTES_MAX: usize = 64 * 1024 * 1024;
+
 /// Items of a batch that a receiver takes: likewise, twice, since a transaction of a middle node may
 /// be a whole batch of the node before. Decoded they take many times the bytes of the smallest.
 pub const BATCH_ITEMS_MAX: usize = 4 * BATCH_ITEMS;

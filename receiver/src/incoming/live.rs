@@ -11,7 +11,7 @@ use std::{
 
 use jackdaw_common::{DatabaseId, frame::Offer};
 
-use super::{error::IncomingError, presence::Presence};
+use super::{error::IncomingError, presence::Presence, room::Room};
 
 /// Destination and source.
 type Pair = (DatabaseId, DatabaseId);
@@ -27,9 +27,17 @@ struct Live {
 
 /// The sessions that are under way. Cheap to clone.
 #[derive(Clone, Debug, Default)]
-pub struct LiveSessions(Arc<Mutex<HashMap<Pair, Live>>>);
+pub struct LiveSessions {
+    all: Arc<Mutex<HashMap<Pair, Live>>>,
+    room: Room,
+}
 
 impl LiveSessions {
+    /// Memory for the batches of all of them.
+    pub(super) fn room(&self) -> Room {
+        self.room.clone()
+    }
+
     /// No session of another task of the same source is alive; waits for one to say that it is.
     ///
     /// # Errors
@@ -75,25 +83,25 @@ impl LiveSessions {
             }
         }
         drop(all);
-        Entered { all: self.clone(), pair, epoch }
+        Entered { sessions: self.clone(), pair, epoch }
     }
 
     fn all(&self) -> MutexGuard<'_, HashMap<Pair, Live>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.all.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// A session that is under way until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Entered {
-    all: LiveSessions,
+    sessions: LiveSessions,
     pair: Pair,
     epoch: u64,
 }
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        let mut all = self.all.all();
+        let mut all = self.sessions.all();
         if all.get(&self.pair).is_some_and(|live| live.epoch == self.epoch) {
             all.remove(&self.pair);
         }

@@ -1,16 +1,18 @@
 //! One session of a source: changes on their way in.
 //!
 //! `admit` decides whether it may begin, `session` reads its frames and acknowledges what is
-//! durable, `pipeline` has batches applied in their order, `unpack` turns a batch's frames into
-//! items. `reconcile` keeps to the ranges of a full reconcile. `live` knows which sessions are
+//! durable; `intake` gathers batches, within the `room` of all sessions, `pipeline` has them applied
+//! in their order, `unpack` turns a batch's frames into items. `reconcile` keeps to the ranges of a full reconcile. `live` knows which sessions are
 //! under way, each by its `presence`.
 
 mod admit;
 mod error;
+mod intake;
 mod live;
 mod pipeline;
 mod presence;
 mod reconcile;
+mod room;
 mod session;
 mod unpack;
 
@@ -53,7 +55,8 @@ impl Serve {
     ) -> impl Future<Output = Result<(), IncomingError>> + Send {
         let Self { store, live, offer, opened, accept } = self;
         let (destination, epoch) = (store.database_id(), opened.epoch);
-        let (session, presence) = Session::new(store, offer.source, opened, accept.window);
+        let window = accept.window;
+        let (session, presence) = Session::new(store, offer.source, opened, window, live.room());
         let entered = live.enter(destination, &offer, epoch, presence);
         async move {
             let _entered = entered;

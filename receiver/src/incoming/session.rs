@@ -1,14 +1,14 @@
 //! One admitted session: gathers batches, has them applied, acknowledges what is durable.
 //!
 //! ```text
-//!   connection ──frames──► open batch ──whole──► pipeline ──► store
-//!        ▲                                          │
-//!        └──── outbox ◄──── acks, heartbeats, ◄─────┘ done, in order
+//!   connection ──frames──► intake ──whole──► pipeline ──► store
+//!        ▲                                      │
+//!        └──── outbox ◄──── acks, heartbeats, ◄─┘ done, in order
 //!                           rewinds
 //! ```
 //!
-//! It always reads: no arm of its loop awaits a send. The window that it granted bounds the
-//! pipeline.
+//! It reads unless there is no room for what it has read: no arm of its loop awaits a send. The
+//! window that it granted bounds the pipeline.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -19,7 +19,7 @@ use jackdaw_common::{
         self, Ack, BatchEnd, Durations, Grammar, Outcomes, Present, ReceiverHeartbeat,
         RewindReason, SenderHeartbeat, ToReceiver, ToSender, Window,
     },
-    limits::{BATCH_BYTES_MAX, HEARTBEAT_MILLIS, SILENCE_MILLIS_MAX, TELL_MILLIS},
+    limits::{HEARTBEAT_MILLIS, SILENCE_MILLIS_MAX, TELL_MILLIS},
 };
 use jackdaw_node::shutdown::Shutdown;
 use jackdaw_store::{Applied, Published, Reconciled, Session as Opened, Store};
@@ -30,10 +30,11 @@ use tokio::{
 
 use super::{
     error::IncomingError,
+    intake::Intake,
     pipeline::{Done, Job, Pipeline},
     presence::{Ask, Asked, Presence, presence},
     reconcile::Ranges,
-    unpack::Gathered,
+    room::Room,
 };
 
 const HEARTBEAT: Duration = Duration::from_millis(HEARTBEAT_MILLIS);
@@ -44,6 +45,8 @@ const TELL: Duration = Duration::from_millis(TELL_MILLIS);
 enum Event {
     /// A frame came, or the connection ended.
     Frame(Option<Result<ToReceiver, IncomingError>>),
+    /// What was read last has room.
+    Room,
     /// The oldest job under way is done, or the session must end.
     Done(Result<Done, IncomingError>),
     /// The database has changed, or can no more.
@@ -60,15 +63,6 @@ enum Event {
     Drain,
 }
 
-/// A batch that is being gathered.
-struct Open {
-    number: u64,
-    after: Etag,
-    frames: Vec<bytes::Bytes>,
-    bytes: usize,
-    since: Instant,
-}
-
 /// One admitted session.
 pub(crate) struct Session {
     source: DatabaseId,
@@ -82,14 +76,12 @@ pub(crate) struct Session {
     tell: Option<Instant>,
     grammar: Grammar,
     number: u64,
-    open: Option<Open>,
+    intake: Intake,
     /// Whether frames are dropped until the sender has rewound.
     dropping: bool,
     /// The full reconcile that comes first, where one was asked for.
     ranges: Ranges,
     pipeline: Pipeline,
-    /// Bytes of each batch in it, oldest first.
-    held: VecDeque<usize>,
     /// Progress that waits for its turn; what comes behind it joins it.
     progress: Option<SenderHeartbeat>,
     outbox: VecDeque<ToSender>,
@@ -109,6 +101,7 @@ impl Session {
         source: DatabaseId,
         opened: Opened,
         window: Window,
+        room: Room,
     ) -> (Self, Presence) {
         let now = Instant::now();
         let (presence, asked) = presence();
@@ -123,10 +116,9 @@ impl Session {
             tell: None,
             grammar: Grammar::Idle,
             number: 0,
-            open: None,
+            intake: Intake::new(room, window.bytes),
             dropping: false,
             pipeline: Pipeline::new(store, source, opened.epoch),
-            held: VecDeque::new(),
             progress: None,
             outbox: VecDeque::new(),
             echo: Timestamp::from_micros(0),
@@ -154,12 +146,14 @@ impl Session {
             if self.draining && self.pipeline.is_empty() && self.outbox.is_empty() {
                 return Err(IncomingError::Draining);
             }
-            let timer = (self.beat + HEARTBEAT).min(self.heard + SILENCE_MAX);
-            let timer = self.tell.map_or(timer, |tell| timer.min(tell));
+            let timer = self.timer();
             let event = tokio::select! {
                 biased;
                 asked = self.asked.recv() => Event::Asked(asked),
-                frame = inbound.next(), if !self.draining => Event::Frame(frame),
+                frame = inbound.next(), if !self.draining && !self.intake.is_waiting() => {
+                    Event::Frame(frame)
+                }
+                () = self.intake.room() => Event::Room,
                 done = self.pipeline.next() => Event::Done(done),
                 permit = outbound.reserve(), if !self.outbox.is_empty() => {
                     match (permit, self.outbox.pop_front()) {
@@ -184,6 +178,11 @@ impl Session {
     fn on(&mut self, event: Event) -> Result<(), IncomingError> {
         match event {
             Event::Frame(Some(frame)) => self.on_frame(frame?),
+            Event::Room => {
+                // It may have been a while, in which nothing was read.
+                self.hear();
+                Ok(())
+            }
             Event::Done(done) => {
                 self.on_done(done?);
                 Ok(())
@@ -195,7 +194,12 @@ impl Session {
             Event::Asked(Some(Ask::Probe(reply))) => {
                 self.probes.retain(|probe| !probe.is_closed());
                 self.probes.push(reply);
-                self.heartbeat(true);
+                if self.intake.is_waiting() {
+                    // Whether the sender is alive cannot be read now; the connection would tell.
+                    self.hear();
+                } else {
+                    self.heartbeat(true);
+                }
                 Ok(())
             }
             Event::Asked(Some(Ask::Supersede)) => {
@@ -206,6 +210,7 @@ impl Session {
                 // What the store has been given is finished and acknowledged; the rest comes again.
                 self.draining = true;
                 self.progress = None;
+                self.intake.go_back();
                 self.pipeline.close();
                 Ok(())
             }
@@ -214,16 +219,12 @@ impl Session {
     }
 
     fn on_frame(&mut self, frame: ToReceiver) -> Result<(), IncomingError> {
-        self.heard = Instant::now();
-        for probe in self.probes.drain(..) {
-            // Who asked may have given up.
-            let _ = probe.send(());
-        }
+        self.hear();
         self.grammar = self.grammar.step(frame.kind())?;
         match frame {
             ToReceiver::Offer(_) => Ok(()),
             ToReceiver::BatchBegin { number, after } => self.on_begin(number, after),
-            ToReceiver::Items(encoded) => self.on_items(encoded),
+            ToReceiver::Items(encoded) => self.intake.items(encoded, !self.dropping),
             ToReceiver::BatchEnd(end) => self.on_end(end),
             ToReceiver::Heartbeat(beat) => {
                 self.echo = beat.sent_at;
@@ -265,43 +266,14 @@ impl Session {
         if !self.dropping {
             self.ranges.none_due()?;
         }
-        let since = Instant::now();
-        self.open = Some(Open { number, after, frames: Vec::new(), bytes: 0, since });
-        Ok(())
-    }
-
-    fn on_items(&mut self, encoded: bytes::Bytes) -> Result<(), IncomingError> {
-        // The grammar lets items in between a begin and an end only.
-        let Some(open) = &mut self.open else { return Ok(()) };
-        if encoded.is_empty() {
-            return Err(IncomingError::EmptyFrame { number: open.number });
-        }
-        open.bytes += encoded.len();
-        if open.bytes > BATCH_BYTES_MAX {
-            return Err(IncomingError::BatchTooLarge { number: open.number, max: BATCH_BYTES_MAX });
-        }
-        // A batch larger than the window comes alone.
-        let held: usize = self.held.iter().sum();
-        let max = self.window.bytes;
-        if held > 0 && (held + open.bytes) as u64 > max {
-            return Err(IncomingError::WindowBytes { max });
-        }
-        if !self.dropping {
-            open.frames.push(encoded);
-        }
+        self.intake.begin(number, after);
         Ok(())
     }
 
     fn on_end(&mut self, end: BatchEnd) -> Result<(), IncomingError> {
-        let Some(open) = self.open.take() else { return Ok(()) };
-        if end.number != open.number {
-            return Err(IncomingError::Number { number: end.number, expected: open.number });
-        }
-        if !self.dropping {
-            let batch = Gathered { after: open.after, frames: open.frames, end };
-            let (since, complete) = (open.since, Instant::now());
+        if let Some((batch, since)) = self.intake.end(end, !self.dropping)? {
+            let complete = Instant::now();
             self.push_progress();
-            self.held.push_back(open.bytes);
             self.pipeline.push(Job::Batch { batch, since, complete });
         }
         self.check_window()
@@ -340,7 +312,7 @@ impl Session {
         }
         self.dropping = false;
         self.ranges.go_back();
-        self.open = None;
+        self.intake.go_back();
         self.number = number - 1;
         Ok(())
     }
@@ -358,7 +330,7 @@ impl Session {
                 self.cursor = applied.cursor;
                 match batch {
                     Some((number, durations)) => {
-                        self.held.pop_front();
+                        self.intake.done();
                         self.acknowledge(number, applied, durations);
                     }
                     None => self.on_news(),
@@ -375,11 +347,8 @@ impl Session {
 
     fn rewind(&mut self, number: u64, reason: RewindReason) {
         self.dropping = true;
-        self.held.clear();
+        self.intake.drop_all();
         self.progress = None;
-        if let Some(open) = &mut self.open {
-            open.frames.clear();
-        }
         // The sender goes back to what it was told of: it must not be told of more afterwards.
         if self.told.0 != self.cursor {
             self.heartbeat(false);
@@ -449,9 +418,26 @@ impl Session {
         }
     }
 
+    /// The sender has given a sign of life.
+    fn hear(&mut self) {
+        self.heard = Instant::now();
+        for probe in self.probes.drain(..) {
+            // Who asked may have given up.
+            let _ = probe.send(());
+        }
+    }
+
+    /// When something is to be done though nothing happens.
+    fn timer(&self) -> Instant {
+        let beat = self.beat + HEARTBEAT;
+        let timer = self.tell.map_or(beat, |tell| beat.min(tell));
+        // While nothing is read, nothing can be heard.
+        if self.intake.is_waiting() { timer } else { timer.min(self.heard + SILENCE_MAX) }
+    }
+
     fn on_timer(&mut self) -> Result<(), IncomingError> {
         let now = Instant::now();
-        if now >= self.heard + SILENCE_MAX {
+        if now >= self.heard + SILENCE_MAX && !self.intake.is_waiting() {
             return Err(IncomingError::Silent);
         }
         if now >= self.beat + HEARTBEAT || self.tell.is_some_and(|tell| now >= tell) {

@@ -22,7 +22,7 @@ use tokio::{sync::mpsc, task::JoinHandle, time::timeout};
 use tokio_stream::{StreamExt as _, wrappers::ReceiverStream};
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::{IncomingError, Presence, Session};
+use super::{IncomingError, Presence, Room, Session};
 
 /// The source.
 pub(crate) const SOURCE: DatabaseId = DatabaseId::from_bytes([2; 16]);
@@ -93,7 +93,8 @@ impl Rig {
         };
         let opened = store.begin(begin).await.unwrap();
         let window = Window { batches: 4, bytes: 1 << 20 };
-        let (session, presence) = Session::new(store.clone(), SOURCE, opened, window);
+        let (session, presence) =
+            Session::new(store.clone(), SOURCE, opened, window, Room::default());
         let (to_session, frames) = mpsc::channel(64);
         let (outbound, from_session) = mpsc::channel(64);
         let (drain, drained) = Trigger::new();
