@@ -61,7 +61,8 @@ impl Replication for ReplicationService {
             "session",
             source = %offer.source_name,
             source_id = %offer.source,
-            task = %offer.task_name,
+            task = offer.task,
+            task_name = %offer.task_name,
             destination = %offer.destination,
         );
         let admitted = admit(&self.context.catalog, &self.live, &identity, &offer)

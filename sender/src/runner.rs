@@ -76,7 +76,7 @@ impl Runner {
             "task",
             database = %self.source_name,
             task = self.key.task,
-            name = %self.plan.definition.display_name,
+            task_name = %self.plan.definition.display_name,
         );
         self.live().instrument(span).await;
     }
@@ -151,7 +151,7 @@ impl Runner {
             status.phase = if blocked { Phase::Blocked } else { Phase::Backoff { until: next } };
             status.error = Some(LastError {
                 reason,
-                message: error.to_string(),
+                message: error.message(),
                 time: now,
                 retries: failures,
                 next_try: Some(next),

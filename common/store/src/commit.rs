@@ -50,7 +50,7 @@ impl Queue {
     /// An empty queue, and its other end.
     pub(crate) fn new() -> (Self, Waiting) {
         let (sender, waiting) = mpsc::channel(WRITER_QUEUE_MAX);
-        let room = Arc::new(Semaphore::new(units(WRITER_QUEUE_BYTES_MAX) as usize));
+        let room = Arc::new(Semaphore::new(WRITER_QUEUE_BYTES_MAX.div_ceil(ROOM_UNIT_BYTES)));
         (Self { sender, room }, waiting)
     }
 
@@ -67,8 +67,8 @@ impl Queue {
 }
 
 /// How many permits so many bytes take.
-const fn units(bytes: usize) -> u32 {
-    bytes.div_ceil(ROOM_UNIT_BYTES) as u32
+fn units(bytes: usize) -> u32 {
+    u32::try_from(bytes.div_ceil(ROOM_UNIT_BYTES)).unwrap_or(u32::MAX)
 }
 
 /// A writer, the queue it takes from, and whom it tells.

@@ -10,7 +10,10 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use jackdaw_common::{ChangeVector, DatabaseId, Etag, IncarnationId, NodeTag, RunId, clock::Clock};
+use jackdaw_common::{
+    ChangeVector, DatabaseId, Etag, IncarnationId, Lineage, NodeTag, RunId, clock::Clock,
+    lineage::judge,
+};
 use thiserror::Error;
 use tokio::{
     runtime::{Handle, RuntimeFlavor},
@@ -160,6 +163,24 @@ impl Store {
     /// [`TransactError`]; nothing was written, unless the database failed for good.
     pub async fn transact(&self, commands: Vec<Command>) -> Result<Vec<Written>, TransactError> {
         self.submit(|reply| Intent::Transact(commands, reply)).await
+    }
+
+    /// Whether a source is the one that was received from before, as far as is durable: what
+    /// [`Store::begin`] asks again.
+    ///
+    /// # Errors
+    ///
+    /// [`BeginError::SourceForked`].
+    pub fn judge(
+        &self,
+        source: DatabaseId,
+        lineage: &Lineage,
+        last: Etag,
+    ) -> Result<(), BeginError> {
+        if let Some(known) = self.snapshot().cursor(source)? {
+            judge(&known.position, lineage, last)?;
+        }
+        Ok(())
     }
 
     /// Begins a session of a source: the older ones write no more.

@@ -58,6 +58,7 @@ pub async fn greet(
     if id == offer.source {
         return Err(BeginError::SelfReplication(id).into());
     }
+    store.judge(offer.source, &offer.lineage, offer.last_etag)?;
     live.none_of_another_task(id, offer).await?;
     let begin = Begin {
         source: offer.source,

@@ -4,12 +4,12 @@ use jackdaw_common::{
     DatabaseName, change_vector::TooManyEntries, frame::OutOfOrder,
     limits::CHANGE_VECTOR_ENTRIES_MAX, lineage::Fork,
 };
-use jackdaw_node::access::Denied;
+use jackdaw_node::{access::Denied, control::failure};
 use jackdaw_proto::{
     convert::replication::FrameError,
     wire::{Reason, WireError},
 };
-use jackdaw_store::{ApplyError, BeginError, StoreError};
+use jackdaw_store::{ApplyError, BeginError};
 use thiserror::Error;
 use tonic::Status;
 
@@ -202,7 +202,7 @@ fn begin(error: &BeginError, text: String) -> WireError {
         BeginError::Fenced { offered, highest } => WireError::new(Reason::TaskFenced, text)
             .with("generation", offered)
             .with("highest", highest),
-        BeginError::Store(error) => store(error, text),
+        BeginError::Store(error) => failure::store(error),
     }
 }
 
@@ -246,13 +246,8 @@ fn apply(error: &ApplyError, text: String) -> WireError {
         }
         ApplyError::NotReconciling => WireError::new(Reason::FrameInvalid, text),
         ApplyError::VectorTooLong(error) => too_long(error, text),
-        ApplyError::Store(error) => store(error, text),
+        ApplyError::Store(error) => failure::store(error),
     }
-}
-
-fn store(error: &StoreError, text: String) -> WireError {
-    let reason = if error.is_no_space() { Reason::DiskFull } else { Reason::StoreFailed };
-    WireError::new(reason, text)
 }
 
 impl From<IncomingError> for Status {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jackdaw_common::{Etag, frame::RewindReason};
-use jackdaw_node::channel::ConnectError;
+use jackdaw_node::{channel::ConnectError, control::failure};
 use jackdaw_proto::{convert::replication::FrameError, wire::Reason};
 use jackdaw_store::{FollowError, StoreError};
 use thiserror::Error;
@@ -95,7 +95,8 @@ pub enum Retry {
 }
 
 /// Reasons that no waiting cures.
-const BLOCKING: [Reason; 10] = [
+const BLOCKING: [Reason; 11] = [
+    Reason::RowCorrupt,
     Reason::AlreadyReplicated,
     Reason::SelfReplication,
     Reason::SourceForked,
@@ -145,16 +146,26 @@ impl SessionError {
                 Reason::ItemTooLarge.as_str()
             }
             Self::Pack(PackError::VectorTooLong { .. }) => Reason::ChangeVectorTooLong.as_str(),
-            Self::Source(error) if error.is_no_space() => Reason::DiskFull.as_str(),
-            Self::Pack(PackError::Store(_)) | Self::Source(_) | Self::SourceClosed => {
-                Reason::StoreFailed.as_str()
+            Self::Pack(PackError::Store(error)) | Self::Source(error) => {
+                failure::told(error).reason().as_str()
             }
+            Self::SourceClosed => Reason::StoreFailed.as_str(),
             Self::DestinationForked { .. } => Reason::FrontierForged.as_str(),
             Self::Rewound { reason: RewindReason::Checksum, .. } => {
                 Reason::ChecksumMismatch.as_str()
             }
             Self::Rewound { reason: RewindReason::ApplyFailed, .. } => Reason::ApplyFailed.as_str(),
             Self::Protocol(_) => Reason::ProtocolVersionUnsupported.as_str(),
+        }
+    }
+
+    /// What went wrong, for whoever asks how the task is doing: names no file of the service.
+    pub fn message(&self) -> String {
+        match self {
+            Self::Pack(PackError::Store(error)) | Self::Source(error) => {
+                format!("the source: {}", failure::told(error).message())
+            }
+            other => other.to_string(),
         }
     }
 

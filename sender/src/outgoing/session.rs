@@ -34,6 +34,7 @@ use tokio::{
 
 use super::{
     error::SessionError,
+    offer::last_word,
     pack::{Destination, Packed, pack},
     reconcile::{Progress, Range, range},
     settle::{Carries, InFlight, Untrue, check_cursor, settle},
@@ -185,22 +186,23 @@ impl Session {
                 changed = self.published.changed() => Event::News(changed.is_ok()),
                 () = sleep_until(timer) => Event::Timer,
             };
-            if matches!(event, Event::Stop) {
-                return Ok(());
+            match event {
+                Event::Stop => return Ok(()),
+                Event::Hangup => return Err(last_word(&mut inbound).await),
+                event => self.on(event)?,
             }
-            self.on(event)?;
         }
     }
 
     fn on(&mut self, event: Event) -> Result<(), SessionError> {
         match event {
-            Event::Frame(None) | Event::Hangup => return Err(SessionError::Lost),
+            Event::Frame(None) => return Err(SessionError::Lost),
             Event::Frame(Some(frame)) => self.on_frame(frame?)?,
             Event::Packed(packed) => self.on_packed(packed?),
             Event::News(false) => return Err(SessionError::SourceClosed),
             Event::News(true) => self.pack_more(false),
             Event::Timer => self.on_timer()?,
-            Event::Sent | Event::Stop => {}
+            Event::Sent | Event::Hangup | Event::Stop => {}
         }
         Ok(())
     }

@@ -11,10 +11,19 @@ use jackdaw_store::{RecordError, StoreError, engine::EngineError};
 pub fn store(error: &StoreError) -> WireError {
     if error.is_no_space() {
         tracing::warn!(%error, "a write was refused");
+    } else {
+        tracing::error!(%error, "a database failed");
+    }
+    told(error)
+}
+
+/// What others are told of an error of a store.
+#[must_use]
+pub fn told(error: &StoreError) -> WireError {
+    if error.is_no_space() {
         let text = "the disk of the database is full; reading goes on";
         return WireError::new(Reason::DiskFull, text).retry_after(DISK_FULL_RETRY);
     }
-    tracing::error!(%error, "a database failed");
     match error {
         StoreError::Row { table, .. } => corrupt(table),
         StoreError::Engine(engine) => match &**engine {
