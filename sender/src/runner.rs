@@ -294,3 +294,6 @@ enum Outcome {
         error: SessionError,
     },
 }
+
+#[cfg(test)]
+mod tests;

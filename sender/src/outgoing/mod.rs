@@ -8,7 +8,7 @@ mod error;
 mod offer;
 mod pack;
 mod reconcile;
-mod session;
+pub(crate) mod session;
 mod settle;
 
 pub use error::{Retry, SessionError};

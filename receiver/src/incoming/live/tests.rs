@@ -6,7 +6,9 @@ use jackdaw_common::{ChangeVector, DatabaseId, Etag, IncarnationId, frame::PROTO
 use tokio::time::sleep;
 
 use super::*;
-use crate::incoming::session::fixture::{Rig, SOURCE, here};
+use jackdaw_store::BeginError;
+
+use crate::incoming::session::fixture::{INCARNATION, Rig, SOURCE, batch, etag, here};
 
 const DESTINATION: DatabaseId = DatabaseId::from_bytes([1; 16]);
 
@@ -64,4 +66,23 @@ async fn the_newer_session_stays() {
     drop((of_old, of_late));
     assert_eq!(live.all().get(&(DESTINATION, SOURCE)).map(|live| live.epoch), Some(3));
     new.hang_up().await;
+}
+
+/// A source that went back is named as such, though another task of it is alive (the handshake
+/// rules in their order).
+#[tokio::test]
+async fn a_fork_is_named_before_another_task() {
+    let live = LiveSessions::default();
+    let mut rig = Rig::new().await;
+    rig.send_all(batch(1, 0, &[1, 2])).await;
+    rig.ack().await;
+    let _entered = live.enter(DESTINATION, &offer(1), 1, rig.presence.clone());
+    let lineage = jackdaw_common::Lineage::new(INCARNATION);
+    let behind = Offer { lineage, last_etag: etag(1), ..offer(2) };
+    let refused = crate::incoming::greet(&live, &rig.store, &behind).await.map(|_| ());
+    assert!(
+        matches!(refused, Err(IncomingError::Begin(BeginError::SourceForked(_)))),
+        "{refused:?}"
+    );
+    rig.hang_up().await;
 }

@@ -26,7 +26,7 @@ use super::{IncomingError, Presence, Room, Session};
 
 /// The source.
 pub(crate) const SOURCE: DatabaseId = DatabaseId::from_bytes([2; 16]);
-const INCARNATION: IncarnationId = IncarnationId::from_bytes([0x82; 16]);
+pub(crate) const INCARNATION: IncarnationId = IncarnationId::from_bytes([0x82; 16]);
 
 /// A clock that stands still.
 struct Still;

@@ -16,7 +16,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use super::*;
 
 /// A clock that stands still.
-pub(super) struct Still;
+pub(crate) struct Still;
 
 impl Clock for Still {
     fn now(&self) -> Timestamp {
@@ -42,7 +42,7 @@ pub(crate) fn store(n: u8) -> Store {
 }
 
 /// Writes documents of `bytes` each, one a transaction.
-pub(super) async fn fill(store: &Store, ids: std::ops::Range<u64>, bytes: usize) {
+pub(crate) async fn fill(store: &Store, ids: std::ops::Range<u64>, bytes: usize) {
     let body = Bytes::from(format!(r#"{{"t":"{}"}}"#, "x".repeat(bytes)));
     for id in ids {
         let command = Command::Put {
