@@ -24,6 +24,7 @@ use jackdaw_common::{
 use jackdaw_node::offload::offload;
 use jackdaw_store::{Applied, ApplyError, Incoming, IncomingItem, Present, Reconciled, Store};
 use tokio::time::Instant;
+use tracing::{Instrument as _, Span};
 
 use super::{
     error::IncomingError,
@@ -58,8 +59,8 @@ pub(super) enum Done {
     Applied {
         /// What the store says.
         applied: Applied,
-        /// For a batch: its number, and how long it took.
-        batch: Option<(u64, Durations)>,
+        /// For a batch: its number, how long it took, and its span.
+        batch: Option<(u64, Durations, Span)>,
     },
     /// A range of a full reconcile is durable.
     Reconciled {
@@ -82,13 +83,19 @@ pub(super) enum Done {
 /// A job that the store can be given.
 enum Unpacked {
     /// A batch, or mere progress.
-    Incoming {
-        incoming: Incoming,
-        /// For a batch: its number, and how long it took to come; applied is when that began.
-        batch: Option<(u64, Durations, Instant)>,
-    },
+    Incoming { incoming: Incoming, batch: Option<Numbered> },
     /// A range of a full reconcile.
     Present { number: u64, present: Present, since: Instant },
+}
+
+/// What is known of a batch beside what the store is given.
+struct Numbered {
+    number: u64,
+    /// How long it took to come.
+    durations: Durations,
+    /// When its applying began.
+    started: Instant,
+    span: Span,
 }
 
 /// Why a job goes no further.
@@ -145,6 +152,14 @@ impl Pipeline {
         if self.refused.is_some() {
             return;
         }
+        let span = match &job {
+            Job::Batch { batch, .. } => {
+                let BatchEnd { number, last, items, .. } = batch.end;
+                let (after, last) = (batch.after.get(), last.get());
+                tracing::debug_span!("batch", number, after, last, items)
+            }
+            Job::Progress(_) | Job::Present { .. } => Span::none(),
+        };
         let (source, epoch) = (self.source, self.epoch);
         let incoming = move |after: Etag, (last, run), frontier, items| Incoming {
             source,
@@ -177,11 +192,13 @@ impl Pipeline {
                         applied: 0,
                     };
                     let incoming = incoming(after, (last, run), frontier, items);
-                    Ok(Unpacked::Incoming { incoming, batch: Some((number, durations, started)) })
+                    let span = Span::current();
+                    let batch = Some(Numbered { number, durations, started, span });
+                    Ok(Unpacked::Incoming { incoming, batch })
                 }
             }
         };
-        self.unpacking.push_back(unpacking.boxed());
+        self.unpacking.push_back(unpacking.instrument(span).boxed());
     }
 
     /// Forgets what the store has not been given yet: the session ends once the rest is done.
@@ -274,13 +291,15 @@ async fn queue(store: Store, unpacked: Unpacked) -> Result<Step<Done>, Failure> 
             return Ok(std::future::ready(Ok(done)).boxed());
         }
     };
-    let number = batch.as_ref().map(|(number, ..)| *number);
-    let applying =
-        store.enqueue(incoming).await.map_err(|error| Failure::of_store(error, number))?;
+    let number = batch.as_ref().map(|batch| batch.number);
+    let span = batch.as_ref().map_or_else(Span::none, |batch| batch.span.clone());
+    let failed = move |error| span.in_scope(|| Failure::of_store(error, number));
+    let applying = store.enqueue(incoming).await.map_err(&failed)?;
     let applying = async move {
-        let applied = applying.await.map_err(|error| Failure::of_store(error, number))?;
-        let batch = batch.map(|(number, durations, started)| {
-            (number, Durations { applied: micros(started.elapsed()), ..durations })
+        let applied = applying.await.map_err(failed)?;
+        let batch = batch.map(|Numbered { number, durations, started, span }| {
+            let applied = micros(started.elapsed());
+            (number, Durations { applied, ..durations }, span)
         });
         Ok(Done::Applied { applied, batch })
     };

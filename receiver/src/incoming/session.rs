@@ -65,7 +65,6 @@ enum Event {
 
 /// One admitted session.
 pub(crate) struct Session {
-    source: DatabaseId,
     epoch: u64,
     window: Window,
     published: watch::Receiver<Published>,
@@ -106,7 +105,6 @@ impl Session {
         let now = Instant::now();
         let (presence, asked) = presence();
         let session = Self {
-            source,
             epoch: opened.epoch,
             window,
             published: store.subscribe(),
@@ -329,9 +327,9 @@ impl Session {
             Done::Applied { applied, batch } => {
                 self.cursor = applied.cursor;
                 match batch {
-                    Some((number, durations)) => {
+                    Some((number, durations, span)) => {
                         self.intake.done();
-                        self.acknowledge(number, applied, durations);
+                        span.in_scope(|| self.acknowledge(number, applied, durations));
                     }
                     None => self.on_news(),
                 }
@@ -359,15 +357,12 @@ impl Session {
     fn acknowledge(&mut self, number: u64, applied: Applied, durations: Durations) {
         if applied.collided > 0 {
             tracing::error!(
-                source = %self.source,
-                batch = number,
                 items = applied.collided,
                 "items came with the change vector of another content: source and destination \
                  differ, and neither version is newer"
             );
         }
         tracing::debug!(
-            batch = number,
             cursor = applied.cursor.get(),
             applied = applied.applied,
             already_present = applied.already_present,

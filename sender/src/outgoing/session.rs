@@ -245,16 +245,14 @@ impl Session {
             counts.reconciled_kept += reconciled.kept;
             status.destination_vector = ack.vector;
         });
-        tracing::debug!(
-            batch = batch.number,
-            items = batch.items,
-            bytes = batch.bytes,
-            etag = batch.last.get(),
-            received_us = ack.durations.received,
-            waited_us = ack.durations.waited,
-            applied_us = ack.durations.applied,
-            "batch acknowledged"
-        );
+        batch.span.in_scope(|| {
+            tracing::debug!(
+                received_us = ack.durations.received,
+                waited_us = ack.durations.waited,
+                applied_us = ack.durations.applied,
+                "acknowledged"
+            );
+        });
         Ok(())
     }
 
@@ -343,7 +341,8 @@ impl Session {
         let (number, last) = (self.number, self.sent);
         let Range { after, through, keys, bytes, vector } = range;
         let carries = Carries::Range { through: through.clone() };
-        self.in_flight.push_back(InFlight { number, last, items: 0, bytes, carries });
+        let span = tracing::debug_span!("range", number, bytes);
+        self.in_flight.push_back(InFlight { number, last, items: 0, bytes, carries, span });
         let present = Present { number, vector, after, through, keys };
         self.outbox.push_back(ToReceiver::Present(present));
         self.beat = Instant::now();
@@ -354,7 +353,9 @@ impl Session {
         let Packed { after, last, run, items, bytes, left_out, frames, frontier, .. } = packed;
         let (number, checksum) = (self.number, packed.checksum);
         let carries = Carries::Items;
-        self.in_flight.push_back(InFlight { number, last, items, bytes, carries });
+        let (from, to) = (after.get(), last.get());
+        let span = tracing::debug_span!("batch", number, after = from, last = to, items, bytes);
+        self.in_flight.push_back(InFlight { number, last, items, bytes, carries, span });
         self.sent = last;
         self.outbox.push_back(ToReceiver::BatchBegin { number, after });
         self.outbox.extend(frames.into_iter().map(ToReceiver::Items));

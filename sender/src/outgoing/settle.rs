@@ -8,12 +8,13 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use jackdaw_common::{Etag, frame::Ack};
 use thiserror::Error;
+use tracing::Span;
 
 #[cfg(test)]
 mod tests;
 
 /// A batch that was sent and is not acknowledged.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) struct InFlight {
     /// Its number.
     pub(crate) number: u64,
@@ -25,6 +26,8 @@ pub(crate) struct InFlight {
     pub(crate) bytes: u64,
     /// What it is.
     pub(crate) carries: Carries,
+    /// Of its way, from when it is sent until it is acknowledged.
+    pub(crate) span: Span,
 }
 
 /// What takes a place in the window.
