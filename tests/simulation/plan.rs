@@ -119,13 +119,12 @@ impl Plan {
         plan
     }
 
-    /// The plan of a seed in which a disk is set back: every node writes documents of its own. More
-    /// setbacks of one source, and chains, are not there: what is found in them is not mended yet.
+    /// The plan of a seed in which disks are set back: every node writes documents of its own.
     pub(crate) fn restoring(seed: u64, planted: Option<Planted>) -> Self {
         let mut plan = Self::new(seed, planted);
         let mut random = Random::new(seed).named("restoring");
-        plan.topology = [Topology::Pair, Topology::Star][random.index(2)];
-        plan.setbacks = 1;
+        plan.topology = [Topology::Pair, Topology::Chain, Topology::Star][random.index(3)];
+        plan.setbacks = 1 + random.below(3);
         plan.unsafe_for = Duration::from_secs(3 + random.below(6));
         let age = [None, Some(100), Some(300), Some(1_000)][random.index(4)];
         plan.settings.tombstone_age = age.map(Duration::from_millis);

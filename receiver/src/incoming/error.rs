@@ -56,6 +56,9 @@ pub enum IncomingError {
     /// The store does not let the session begin.
     #[error(transparent)]
     Begin(#[from] BeginError),
+    /// The source went back, and has seen again now what it had sent before.
+    #[error("the source was restored, and must say what it holds: the session begins anew")]
+    ReconcileDue,
     /// A newer session of its task has begun.
     #[error("session {epoch} was superseded by a newer one")]
     Superseded {
@@ -182,6 +185,7 @@ impl IncomingError {
             | Self::BatchTooLarge { .. }
             | Self::Window { .. }
             | Self::WindowBytes { .. } => WireError::new(Reason::FrameInvalid, text),
+            Self::ReconcileDue => WireError::new(Reason::ReconcileDue, text),
             Self::Silent => WireError::new(Reason::PeerSilent, text),
             Self::Draining => WireError::new(Reason::Draining, text),
             Self::Connection(_) => WireError::new(Reason::ConnectionLost, text),

@@ -181,10 +181,7 @@ impl Session {
                 self.hear();
                 Ok(())
             }
-            Event::Done(done) => {
-                self.on_done(done?);
-                Ok(())
-            }
+            Event::Done(done) => self.on_done(done?),
             Event::News => {
                 self.on_news();
                 Ok(())
@@ -322,10 +319,13 @@ impl Session {
         if self.pipeline.len() > most { Err(IncomingError::Window { most }) } else { Ok(()) }
     }
 
-    fn on_done(&mut self, done: Done) {
+    fn on_done(&mut self, done: Done) -> Result<(), IncomingError> {
         match done {
             Done::Applied { applied, batch } => {
                 self.cursor = applied.cursor;
+                if applied.reconcile_due {
+                    return Err(IncomingError::ReconcileDue);
+                }
                 match batch {
                     Some((number, durations, span)) => {
                         self.intake.done();
@@ -341,6 +341,7 @@ impl Session {
             Done::Refused { number, reason } => self.rewind(number, reason),
         }
         self.push_progress();
+        Ok(())
     }
 
     fn rewind(&mut self, number: u64, reason: RewindReason) {

@@ -112,6 +112,12 @@ impl World {
         let back = self.archive.random.index(copies.len());
         let checkpoint = copies[self.archive.random.index(back + 1)].clone();
         let common = checkpoint.last;
+        if setback == Setback::WentBack {
+            // What it wrote from then on and did not declare has the vectors of what it had written
+            // before: a copy of that cannot be told from it.
+            let copies = self.archive.checkpoints.entry(node).or_default();
+            copies.retain(|copy| copy.last <= common);
+        }
         self.log.note("chaos", format_args!("{setback:?} of node {node} to {common}"));
         *self.archive.fired.entry(setback).or_default() += 1;
         self.stop(node, false).await;

@@ -205,7 +205,9 @@ pub(crate) fn difference(truth: &Truth, edge: Edge, equal: bool) -> Option<Strin
     for (key, heads) in &from.heads {
         let theirs = to.heads.get(key);
         let known: ChangeVector = truth::merged(heads);
-        if !truth.covers(edge.to, key, &known) {
+        // Who has restored may hold again what others know to be deleted.
+        let forgotten = !equal && truth.is_forgotten(edge.to, key, &known);
+        if !truth.covers(edge.to, key, &known) && !forgotten {
             return Some(format!("{key}: {heads:?} at the source, {theirs:?} at the destination"));
         }
         let live = |heads: &truth::Heads| {

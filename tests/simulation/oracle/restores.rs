@@ -52,7 +52,7 @@ impl Truth {
 
     /// Whether what a node lacks of a version is nothing but deletions that were forgotten: a later
     /// version that has not seen them takes their place without a conflict.
-    fn is_forgotten(&self, node: usize, key: &str, vector: &ChangeVector) -> bool {
+    pub(crate) fn is_forgotten(&self, node: usize, key: &str, vector: &ChangeVector) -> bool {
         let Some(forgotten) = self.forgotten.get(key) else { return false };
         let heads = self.nodes[node].heads.get(key);
         forgotten.merge(&heads.map_or(ChangeVector::empty(), |heads| merged(heads))).covers(vector)
@@ -61,7 +61,12 @@ impl Truth {
     /// A source went back to `common`, and nobody has said so.
     pub(crate) fn fork(&mut self, node: usize, common: Etag) {
         let source = self.databases[node];
-        let ahead = self.nodes.iter().enumerate().filter(|(_, it)| it.cursor(source) > common);
+        // To whom the incarnation that it has now is new, it is a declared restore.
+        let now = self.nodes[node].visible.as_ref().map(|it| it.header.lineage().current());
+        let ahead = self.nodes.iter().enumerate().filter(|(_, it)| {
+            let cursor = it.visible.as_ref().and_then(|it| it.cursors.get(&source));
+            cursor.is_some_and(|it| it.etag() > common && it.incarnation() == now)
+        });
         let ahead = ahead.map(|(node, _)| node).collect();
         self.restores.forks.insert(node, Fork { common, ahead });
     }

@@ -2,9 +2,9 @@
 
 use bytes::Bytes;
 use jackdaw_common::{
-    Etag, IncarnationId, RunId, Timestamp,
+    ChangeVector, Entry, Etag, IncarnationId, RunId, Timestamp,
     limits::CURSOR_TASKS_MAX,
-    lineage::{Lineage, Position},
+    lineage::{Life, Lineage, Position},
 };
 
 use super::origin::{read_lives, write_lives};
@@ -23,6 +23,12 @@ pub struct Cursor {
     pub reconciled: Etag,
     /// A full reconcile that is under way.
     pub reconciling: Option<Reconciling>,
+    /// What the versions that came from the source, and its whole points, have seen.
+    pub received: ChangeVector,
+    /// Of that, what had come before the source went back, and the source has not seen again since:
+    /// once it has, what others have deleted and forgotten meanwhile is known to it only by what it
+    /// does not hold, and a full reconcile is due.
+    pub owed: ChangeVector,
     /// The session that may write; an older one applies nothing.
     pub epoch: u64,
     /// The tasks that were accepted, the one heard of last at the end; bounded.
@@ -57,6 +63,8 @@ impl Cursor {
             whole: Etag::ZERO,
             reconciled: Etag::ZERO,
             reconciling: None,
+            received: ChangeVector::empty(),
+            owed: ChangeVector::empty(),
             epoch: 0,
             owners: Vec::new(),
             seen: now,
@@ -87,8 +95,14 @@ impl Cursor {
 
     /// The source goes on behind `common`: it was restored. What lies above is not common; and what
     /// it has superseded above may be what it holds now, so that behind the last whole point all is
-    /// looked at again.
-    pub(crate) fn go_back(&mut self, lineage: &Lineage, common: Etag) {
+    /// looked at again. `own` are incarnations of this database.
+    pub(crate) fn go_back(&mut self, lineage: &Lineage, common: Etag, own: &[Life]) {
+        // What the source has written itself is its own affair, and what was written here is ours.
+        let lives = self.position.lives.iter().chain(lineage.lives()).chain(own);
+        let mut gone: Vec<_> = lives.map(|life| life.incarnation).collect();
+        gone.extend(&self.position.former);
+        self.owed.merge_from(&self.received.without(&gone));
+        self.received = ChangeVector::empty();
         let common = common.min(self.whole);
         self.whole = common;
         self.position.etag = common;
@@ -105,9 +119,29 @@ impl Cursor {
         }
     }
 
+    /// A version came that has seen this, or a whole point.
+    pub(crate) fn receive(&mut self, vector: &ChangeVector) {
+        for entry in vector.entries() {
+            self.received.raise(*entry);
+        }
+    }
+
     /// Everything the source held is durable here now.
     pub(crate) fn reach_whole_point(&mut self) {
         self.whole = self.position.etag;
+    }
+
+    /// Whether the source, with this vector, has seen more of what it owes.
+    pub(crate) fn is_paid_by(&self, vector: &ChangeVector) -> bool {
+        let seen = |owed: &Entry| vector.etag_of(owed.incarnation) >= owed.etag;
+        self.owed.entries().iter().any(seen)
+    }
+
+    /// It owes no more of what it has seen.
+    pub(crate) fn pay(&mut self, vector: &ChangeVector) {
+        let owed = self.owed.entries().iter();
+        let left = owed.filter(|owed| vector.etag_of(owed.incarnation) < owed.etag);
+        self.owed = ChangeVector::from_entries(left.copied());
     }
 
     /// The highest generation of `task` that was accepted; 0 before the first.
@@ -149,6 +183,8 @@ impl Cursor {
             row.varint(owner.generation);
         }
         row.timestamp(self.seen);
+        row.vector(&self.received);
+        row.vector(&self.owed);
         row.seal()
     }
 
@@ -175,7 +211,9 @@ impl Cursor {
             owners.push(Owner { task: row.varint()?, generation: row.varint()? });
         }
         let seen = row.timestamp()?;
-        let cursor = Self { position, whole, reconciled, reconciling, epoch, owners, seen };
+        let (received, owed) = (row.vector()?, row.vector()?);
+        let cursor =
+            Self { position, whole, reconciled, reconciling, received, owed, epoch, owners, seen };
         row.close()?;
         Ok(cursor)
     }

@@ -177,6 +177,8 @@ prop_compose! {
         epoch in any::<u64>(),
         owners in prop::collection::vec(any::<[u64; 2]>(), 0..20),
         seen in timestamps(),
+        received in vectors(),
+        owed in vectors(),
     ) -> Cursor {
         let owner = |[task, generation]: [u64; 2]| Owner { task, generation };
         let owners = owners.into_iter().map(owner).collect();
@@ -189,7 +191,17 @@ prop_compose! {
         };
         let reconciling =
             reconciling.map(|after| Reconciling { floor: etags[1], after: after.into() });
-        Cursor { position, whole: etags[1], reconciled: etags[2], reconciling, epoch, owners, seen }
+        Cursor {
+            position,
+            whole: etags[1],
+            reconciled: etags[2],
+            reconciling,
+            received,
+            owed,
+            epoch,
+            owners,
+            seen,
+        }
     }
 }
 

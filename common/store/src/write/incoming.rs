@@ -76,6 +76,9 @@ pub struct Applied {
     pub conflicted: u64,
     /// Of those known: how many had the vector of another content.
     pub collided: u64,
+    /// The source went back, and has seen again now what it had sent before: the next session
+    /// begins with a full reconcile.
+    pub reconcile_due: bool,
 }
 
 /// Why a batch was not applied. Nothing of it was.
@@ -140,6 +143,7 @@ pub(crate) fn apply(
             work.border();
         }
         transaction = Some(first);
+        cursor.receive(&item.item.version.vector);
         one(work, item, &mut applied)?;
     }
     cursor.advance(batch.last, batch.run);
@@ -147,6 +151,8 @@ pub(crate) fn apply(
         work.header.raise(&frontier);
         check_room(&work.header)?;
         cursor.reach_whole_point();
+        cursor.receive(&frontier);
+        applied.reconcile_due = cursor.is_paid_by(&frontier);
     }
     cursor.seen = now;
     work.set_small(keys::CURSORS, keys::cursor(batch.source), Some(cursor.encode()));

@@ -77,7 +77,7 @@ pub(crate) fn step(
     reconciled.next = next;
     match reconciled.next.clone().or(present.through) {
         Some(after) => cursor.reconciling = Some(Reconciling { floor, after }),
-        None => cursor.reconciled = floor,
+        None => cursor.reconciled = cursor.reconciled.max(floor),
     }
     cursor.seen = now;
     work.set_small(keys::CURSORS, keys::cursor(present.source), Some(cursor.encode()));

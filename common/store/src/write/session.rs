@@ -119,7 +119,7 @@ pub(crate) fn begin(
     }
     let before = cursor.etag();
     if let Kinship::Restored { common } = kinship {
-        cursor.go_back(lineage, common);
+        cursor.go_back(lineage, common, work.header.lineage().lives());
     }
     cursor.know(lineage);
     cursor.epoch += 1;
@@ -150,11 +150,14 @@ fn check_vector(work: &Work<'_>, begin: &Begin) -> Result<(), BeginError> {
 
 /// Whether source and destination must be reconciled in full first: the source does not remember
 /// every deletion that is not here. What was begun with the same floor goes on where it was; what
-/// was begun is carried out, though the cursor may have passed the floor meanwhile.
+/// was begun is carried out, though the cursor may have passed the floor meanwhile. A source that went
+/// back owes one for all that it has seen again since.
 fn reconcile(work: &Work<'_>, cursor: &mut Cursor, begin: &Begin) -> Result<(), StoreError> {
     let floor = begin.tombstone_floor;
     let under_way = cursor.reconciling.take().filter(|reconciling| reconciling.floor <= floor);
-    let due = under_way.is_some() || cursor.deletions_known() < floor;
+    let due =
+        under_way.is_some() || cursor.deletions_known() < floor || cursor.is_paid_by(&begin.vector);
+    cursor.pay(&begin.vector);
     if due && !is_new_copy(work, cursor, &begin.vector)? {
         let anew = || Reconciling { floor, after: Bytes::new() };
         let under_way = under_way.filter(|reconciling| reconciling.floor == floor);
