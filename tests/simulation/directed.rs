@@ -1,5 +1,7 @@
 //! Histories that are made on purpose: a crash at every commit, and a row that goes bad.
 
+mod ownership;
+
 use std::time::Duration;
 
 use bytes::Bytes;

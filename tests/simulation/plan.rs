@@ -2,16 +2,25 @@
 
 use std::time::Duration;
 
-use jackdaw_common::batch::BatchLimits;
+use jackdaw_common::{
+    batch::BatchLimits,
+    frame::Window,
+    limits::{WINDOW_BATCHES, WINDOW_BYTES},
+};
 use jackdaw_tests::random::Random;
 
 use crate::{
-    chaos::Fault,
+    chaos::{Fault, restoring::Setback},
     disk::Crash,
     node::{Settings, task_to},
     oracle::truth::Edge,
     planted::Planted,
 };
+
+/// What receivers grant.
+const WIDE: Window = Window { batches: WINDOW_BATCHES, bytes: WINDOW_BYTES };
+/// Most batches are larger than that.
+const NARROW: Window = Window { bytes: 100, ..WIDE };
 
 /// Who replicates to whom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +85,10 @@ pub(crate) struct Plan {
     pub(crate) padding: usize,
     /// How often a disk is set back.
     pub(crate) setbacks: u64,
+    /// How; `None`: in any way.
+    pub(crate) setback: Option<Setback>,
+    /// What receivers grant.
+    pub(crate) window: Window,
     pub(crate) planted: Option<Planted>,
     /// A commit that fails, whatever else does.
     pub(crate) crash: Option<Crash>,
@@ -88,6 +101,7 @@ impl Plan {
         let topology = [Topology::Pair, Topology::Chain][random.index(2)];
         let others = Topology::ALL[random.index(Topology::ALL.len())];
         let topology = if random.chance(300) { topology } else { others };
+        let mut window = Random::new(seed).named("window");
         let mut pick = |options: &[u64]| options[random.index(options.len())];
         let age = pick(&[0, 500, 3_000]);
         let settings = Settings {
@@ -112,6 +126,8 @@ impl Plan {
             clients: pick(&[1, 2, 3]),
             padding: usize::try_from(pick(&[10, 2_000])).unwrap(),
             setbacks: 0,
+            setback: None,
+            window: [WIDE, NARROW, Window { batches: 1, ..WIDE }][window.index(3)],
             planted,
             crash: None,
         };
@@ -131,6 +147,18 @@ impl Plan {
         plan.clients = 1;
         plan.pause = [100, 200, 400][random.index(3)];
         plan.documents = [8, 60][random.index(2)];
+        plan
+    }
+
+    /// The plan of a seed in which much is deleted and forgotten, and then a destination set back:
+    /// it still has what nobody remembers to have been deleted.
+    pub(crate) fn forgetting(seed: u64) -> Self {
+        let mut plan = Self::restoring(seed, None);
+        plan.setback = Some(Setback::Destination);
+        plan.settings.tombstone_age = Some(Duration::from_millis(100));
+        plan.unsafe_for = Duration::from_secs(10);
+        plan.documents = 60;
+        plan.pause = 100;
         plan
     }
 
@@ -165,6 +193,7 @@ impl Plan {
                 self.faults = vec![(Fault::CommitKept, 1)];
             }
             Some(Planted::WideWindow) => self.settings.limits.items = 1,
+            Some(Planted::WaitsForItself) => self.window = NARROW,
             Some(Planted::LostItem) => self.settings.limits.items = 1_000,
             _ => {}
         }

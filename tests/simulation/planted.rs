@@ -43,11 +43,17 @@ pub(crate) enum Planted {
     ReconcileForgets,
     /// A batch is applied past one that was refused.
     PastRefused,
+    /// A batch that is larger than the window waits for its own slot.
+    WaitsForItself,
+    /// An owner that was fenced offers the generation it had.
+    KeepsGeneration,
+    /// A session takes another task's place without asking whether that is alive.
+    TakesOver,
 }
 
 impl Planted {
     /// All of them, and the invariant that finds each.
-    pub(crate) const ALL: [(Self, &'static str); 15] = [
+    pub(crate) const ALL: [(Self, &'static str); 16] = [
         (Self::NoSync, "I4"),
         (Self::CursorAlone, "I5"),
         (Self::HalfCommits, "I8"),
@@ -63,6 +69,7 @@ impl Planted {
         (Self::SharedEpoch, "I15"),
         (Self::LostTombstone, "resurrection"),
         (Self::PastRefused, "I5"),
+        (Self::WaitsForItself, "P2"),
     ];
 
     /// Those that show themselves when disks are set back, and what finds each.

@@ -22,6 +22,8 @@ use crate::{
 const SEEDS: Range<u64> = 0..300;
 /// Those in which disks are set back.
 const RESTORING: Range<u64> = 0..200;
+/// Those in which much is forgotten before a destination is set back.
+const FORGETTING: Range<u64> = 0..400;
 
 fn seeds(gate: Range<u64>) -> Range<u64> {
     let Ok(text) = std::env::var("JACKDAW_SEEDS") else { return gate };
@@ -142,6 +144,19 @@ fn every_restore_holds() {
         assert!(fired.get(&setback).is_some_and(|count| *count >= 30), "{setback:?}: {fired:?}");
     }
     assert!(blocked >= 10 && reconciled >= 2, "{blocked} blocked, {reconciled} removed");
+}
+
+/// Documents whose deletion a source has forgotten are removed by full reconciles, in many seeds,
+/// and nothing else is.
+#[test]
+fn every_forgetting_source_reconciles() {
+    let seeds = seeds(FORGETTING);
+    let alone = seeds.clone().count() < FORGETTING.count();
+    let outcomes = side_by_side(seeds, |seed| holds(&Plan::forgetting(seed)));
+    let removed: Vec<_> = outcomes.iter().map(|it| it.reconciled).filter(|it| *it > 0).collect();
+    let all: u64 = removed.iter().sum();
+    println!("{} seeds of {} removed {all}", removed.len(), outcomes.len());
+    assert!(alone || removed.len() >= 100 && all >= 150, "{} seeds, {all}", removed.len());
 }
 
 /// What happens in a run depends on its seed and nothing else.

@@ -97,7 +97,7 @@ impl World {
         let disjoint = plan.topology != Topology::Shared;
         let shape = Shape { disjoint, nodes: count, restoring: plan.setbacks > 0 };
         let oracle = Oracle::new(databases, &shape, log.clone());
-        let network = Network::new(count, oracle.clone(), plan.planted, &random);
+        let network = Network::new(count, oracle.clone(), &plan, &random);
         let nodes = (0..count).map(|index| {
             // Bugs of destinations are planted in destinations, one of a source in the first.
             let planted = plan.planted.filter(|it| (index == 0) == (*it == Planted::LostTombstone));

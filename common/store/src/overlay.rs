@@ -12,6 +12,15 @@ use crate::{
     keys::TABLES,
 };
 
+#[cfg(test)]
+use crate::keys::{CONFLICTS, DOCUMENTS, TOMBSTONES};
+
+#[cfg(test)]
+thread_local! {
+    /// A planted bug: documents are loaded as they were before the group (pitfall 16).
+    pub(crate) static STALE: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+}
+
 /// Rows written since the last commit, over a snapshot of that commit.
 pub(crate) struct Overlay {
     base: Arc<dyn Snapshot>,
@@ -35,6 +44,10 @@ impl Overlay {
 
     /// The value at `key` as this group sees it.
     pub(crate) fn row(&self, table: Table, key: &[u8]) -> Result<Option<Bytes>, EngineError> {
+        #[cfg(test)]
+        if STALE.get() && [DOCUMENTS, TOMBSTONES, CONFLICTS].contains(&table) {
+            return self.base.get(table, key);
+        }
         match self.written[place(table)].get(key) {
             Some(value) => Ok(value.clone()),
             None => self.base.get(table, key),

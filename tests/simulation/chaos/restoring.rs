@@ -101,7 +101,8 @@ impl World {
     }
 
     async fn setback(&mut self) -> Result<(), Violation> {
-        let setback = Setback::ALL[self.archive.random.index(Setback::ALL.len())];
+        let any = Setback::ALL[self.archive.random.index(Setback::ALL.len())];
+        let setback = self.plan.setback.unwrap_or(any);
         let edges = self.plan.topology.edges();
         let sends = |node: &usize| edges.iter().any(|edge| edge.from == *node);
         let is_source = setback != Setback::Destination;

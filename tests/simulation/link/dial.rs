@@ -1,6 +1,11 @@
 //! Reaching a receiver over the simulated network: the handshake, and a session at its end.
 
-use std::{collections::BTreeSet, pin::Pin, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    pin::Pin,
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
 
 use futures_util::{FutureExt as _, Stream, StreamExt as _, future::BoxFuture, stream};
 use jackdaw_common::{
@@ -9,7 +14,7 @@ use jackdaw_common::{
 };
 use jackdaw_node::channel::ReceiverUrl;
 use jackdaw_proto::replication::ReplicateRequest;
-use jackdaw_receiver::incoming::{IncomingError, Serve, greet};
+use jackdaw_receiver::incoming::{IncomingError, LiveSessions, Serve, greet};
 use jackdaw_sender::outgoing::{Connected, Dial, SessionError, refused};
 use prost::Message as _;
 use tokio::{
@@ -50,8 +55,9 @@ impl Dial for Phone {
 }
 
 impl Phone {
-    async fn connect(&self, to: usize, offer: Offer) -> Result<Connected, SessionError> {
+    async fn connect(&self, to: usize, mut offer: Offer) -> Result<Connected, SessionError> {
         let inner = &self.network.0;
+        offer.generation = self.network.owned(self.node, to, offer.generation);
         let wire = self.network.wire(self.node, to);
         let on = Connection { number: self.network.next(self.node, to), from: self.node, to };
         // Its latencies are its own: what other connections do has no part in them.
@@ -69,7 +75,7 @@ impl Phone {
             let (wire, random) = (Arc::clone(&wire), random.named(name));
             Pump { wire, way, cuts: state.cuts, random, latency }
         };
-        let floor = offer.tombstone_floor;
+        let (floor, generation) = (offer.tombstone_floor, offer.generation);
         let (outbound, requests) = mpsc::channel(FRAMES_QUEUED_MAX);
         let (to_session, inbound) = mpsc::channel(FRAMES_QUEUED_MAX);
         let (to_sender, responses) = mpsc::channel(FRAMES_QUEUED_MAX);
@@ -83,7 +89,11 @@ impl Phone {
         };
         door.spawn(session.serve(answering));
         let answer = answer.await.map_err(|_| SessionError::Lost)?;
-        let said = answer.map_err(|status| refused(&status))?;
+        let said = answer.map_err(|status| {
+            let error = refused(&status);
+            self.network.fence(self.node, to, error.fenced_by().and(Some(generation)));
+            error
+        })?;
         let network = self.network.clone();
         let requests = ReceiverStream::new(requests);
         let tap = Requests {
@@ -94,6 +104,7 @@ impl Phone {
             lost: 0,
             encoded: Vec::new(),
             refused: None,
+            waits_for: 0,
         };
         tokio::spawn(pump(Way::There, "there").run(requests, to_session, tap));
         let tap = Responses { network, on, random: random.named("false"), acked: BTreeSet::new() };
@@ -102,6 +113,23 @@ impl Phone {
         let Some(first) = inbound.next().await else { return Err(SessionError::Lost) };
         let ToSender::Accept(accept) = first? else { return Err(SessionError::NotAccepted) };
         Ok(Connected { floor, accept, inbound: Box::pin(inbound), outbound })
+    }
+}
+
+impl Network {
+    /// The generation that an owner offers: by a planted bug still the one it was fenced with.
+    fn owned(&self, from: usize, to: usize, generation: u64) -> u64 {
+        let fenced = self.0.fenced.lock().unwrap_or_else(PoisonError::into_inner);
+        fenced.get(&(from, to)).copied().unwrap_or(generation)
+    }
+
+    /// An owner was fenced, with this generation.
+    fn fence(&self, from: usize, to: usize, generation: Option<u64>) {
+        let fixed = self.0.planted == Some(Planted::KeepsGeneration);
+        if let Some(generation) = generation.filter(|_| fixed) {
+            let mut fenced = self.0.fenced.lock().unwrap_or_else(PoisonError::into_inner);
+            fenced.entry((from, to)).or_insert(generation);
+        }
     }
 }
 
@@ -130,7 +158,10 @@ struct Incoming {
 impl Incoming {
     async fn serve(self, answering: oneshot::Sender<Result<Said, Status>>) {
         let Self { door, oracle, planted, offer, inbound } = self;
-        let (opened, accept) = match greet(&door.live, &door.store, &offer).await {
+        let nobody = LiveSessions::default();
+        let takes_over = planted == Some(Planted::TakesOver);
+        let live = if takes_over { &nobody } else { &door.live };
+        let (opened, accept) = match greet(live, &door.store, &offer).await {
             Ok(begun) => begun,
             Err(error) => {
                 // Who asked may be gone.

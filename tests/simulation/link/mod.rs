@@ -12,11 +12,11 @@ use std::{
     },
 };
 
-use jackdaw_common::Etag;
+use jackdaw_common::{Etag, frame::Window};
 use jackdaw_tests::random::Random;
 use tokio::sync::Notify;
 
-use crate::{node::Door, oracle::Oracle, planted::Planted};
+use crate::{node::Door, oracle::Oracle, plan::Plan, planted::Planted};
 pub(crate) use dial::Phone;
 
 /// The way from one node to another, and back.
@@ -89,6 +89,7 @@ struct Inner {
     doors: Mutex<Vec<Option<Door>>>,
     oracle: Oracle,
     planted: Option<Planted>,
+    window: Window,
     random: Random,
     connections: Mutex<BTreeMap<(usize, usize), u64>>,
     items: AtomicU64,
@@ -96,29 +97,28 @@ struct Inner {
     reconciled: AtomicU64,
     /// By a planted bug: where destinations were before their source was restored.
     old: Mutex<BTreeMap<(usize, usize), Etag>>,
+    /// By a planted bug: the generation with which an owner was fenced, and stays.
+    fenced: Mutex<BTreeMap<(usize, usize), u64>>,
 }
 
 impl Network {
     /// Between so many nodes.
-    pub(crate) fn new(
-        nodes: usize,
-        oracle: Oracle,
-        planted: Option<Planted>,
-        random: &Random,
-    ) -> Self {
+    pub(crate) fn new(nodes: usize, oracle: Oracle, plan: &Plan, random: &Random) -> Self {
         let pairs = (0..nodes).flat_map(|from| (0..nodes).map(move |to| (from, to)));
         let wires = pairs.map(|pair| (pair, Arc::default())).collect();
         Self(Arc::new(Inner {
             wires,
             doors: Mutex::new((0..nodes).map(|_| None).collect()),
             oracle,
-            planted,
+            planted: plan.planted,
+            window: plan.window,
             random: random.named("network"),
             connections: Mutex::default(),
             items: AtomicU64::new(0),
             altered: AtomicU64::new(0),
             reconciled: AtomicU64::new(0),
             old: Mutex::default(),
+            fenced: Mutex::default(),
         }))
     }
 
@@ -145,6 +145,12 @@ impl Network {
     /// Documents that full reconciles have removed so far.
     pub(crate) fn reconciled(&self) -> u64 {
         self.0.reconciled.load(Ordering::Relaxed)
+    }
+
+    /// Connections between two so far, also those that came to nothing.
+    pub(crate) fn connections(&self, from: usize, to: usize) -> u64 {
+        let connections = self.0.connections.lock().unwrap_or_else(PoisonError::into_inner);
+        connections.get(&(from, to)).copied().unwrap_or_default()
     }
 
     /// Number of the next connection between two.

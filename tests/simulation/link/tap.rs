@@ -39,6 +39,8 @@ pub(super) struct Requests {
     pub(super) encoded: Vec<u8>,
     /// By a planted bug: where a batch continued from that is not there, and whether it is over.
     pub(super) refused: Option<(Etag, bool)>,
+    /// Bytes of the open batch.
+    pub(super) waits_for: u64,
 }
 
 impl Tap for Requests {
@@ -47,6 +49,7 @@ impl Tap for Requests {
 
     fn leave(&mut self, frame: ToReceiver) -> Option<Self::Out> {
         self.network.0.oracle.frame(self.on, &Frame::Leaves(&frame));
+        let frame = self.wait(frame)?;
         let frame = self.refuse(frame)?;
         let mut frame = self.falsify(frame);
         if let ToReceiver::Items(items) = &mut frame {
@@ -68,6 +71,17 @@ impl Tap for Requests {
 }
 
 impl Requests {
+    /// By a planted bug, a batch that is larger than the window waits until there is room for it.
+    fn wait(&mut self, frame: ToReceiver) -> Option<ToReceiver> {
+        match &frame {
+            ToReceiver::BatchBegin { .. } => self.waits_for = 0,
+            ToReceiver::Items(items) => self.waits_for += items.len() as u64,
+            _ => {}
+        }
+        let planted = self.network.0.planted == Some(Planted::WaitsForItself);
+        (!planted || self.waits_for <= self.network.0.window.bytes).then_some(frame)
+    }
+
     /// By a planted bug, a batch is refused and those behind it are not.
     fn refuse(&mut self, mut frame: ToReceiver) -> Option<ToReceiver> {
         if self.network.0.planted != Some(Planted::PastRefused) {
@@ -179,6 +193,9 @@ impl Tap for Responses {
         }
         if let ToSender::Ack(Ack { reconciled: Some(reconciled), .. }) = &frame {
             self.network.0.reconciled.fetch_add(reconciled.removed, Ordering::Relaxed);
+        }
+        if let ToSender::Accept(accept) = &mut frame {
+            accept.window = self.network.0.window;
         }
         self.network.0.oracle.frame(self.on, &Frame::Answers(&frame));
         let frame = self.falsify(frame);

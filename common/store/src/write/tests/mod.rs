@@ -9,6 +9,7 @@ pub(crate) mod harness;
 mod histories;
 mod keeping;
 mod overlay;
+mod pitfalls;
 mod reading;
 mod records;
 mod transactions;

@@ -9,7 +9,7 @@ use jackdaw_common::{
 use super::identity;
 use crate::{
     Applied, Begin, Command, Expected, Incoming, IncomingItem, Lookup, NewId, Record, RecordKind,
-    Session, Store, TransactError, Written, tables::changes::ChangeRow,
+    Session, Snapshot, Store, TransactError, Written, tables::changes::ChangeRow,
 };
 
 pub(crate) fn id(text: &str) -> DocumentId {
@@ -98,7 +98,12 @@ pub(crate) fn says(row: &ChangeRow) -> String {
 
 /// What a document says: nothing where there is none, several in conflict, sorted.
 pub(crate) fn reads(store: &Store, document: &str) -> Vec<String> {
-    let mut all: Vec<_> = match lookup(store, document) {
+    said(&store.snapshot(), document)
+}
+
+/// The same, of a snapshot.
+pub(crate) fn said(snapshot: &Snapshot, document: &str) -> Vec<String> {
+    let mut all: Vec<_> = match snapshot.document(&id(document)).unwrap() {
         Lookup::Missing => Vec::new(),
         Lookup::Found(row) => vec![says(&row)],
         Lookup::Conflict(rows) => rows.iter().map(says).collect(),
