@@ -4,6 +4,7 @@
 //! binaries start one and wait for its end. It knows roles by their trait only.
 
 mod housekeeping;
+mod long_calls;
 pub mod process;
 pub mod role;
 
@@ -13,7 +14,12 @@ use futures_util::{StreamExt as _, future::join_all, stream::FuturesUnordered};
 use jackdaw_common::clock::Clock;
 use jackdaw_proto::wire::{Reason, WireError};
 use thiserror::Error;
-use tokio::{net::TcpListener, sync::watch, task::JoinHandle, time::timeout};
+use tokio::{
+    net::TcpListener,
+    sync::watch,
+    task::{AbortHandle, JoinHandle},
+    time::timeout,
+};
 use tonic::{
     Status,
     body::Body,
@@ -33,6 +39,7 @@ use crate::{
     control::DatabasesService,
     documents::DocumentsService,
     listener::{self, Drained},
+    node::long_calls::LongCalls,
     role::{Context, Role},
     shutdown::{Shutdown, Trigger},
     tls::{ClientTls, CredentialErrors, Credentials, ServerTls, TlsError},
@@ -111,14 +118,16 @@ impl Node {
         let listen = |source| StartError::Listen { address: config.listen, source };
         let bound = bound.map_err(listen)?;
         let address = bound.local_addr().map_err(listen)?;
-        let service = AccessLayer::new(list, Arc::new(grants)).layer(whole(routes, names.clone()));
+        let (told, quiet) = Trigger::new();
+        let service = LongCalls::new(whole(routes, names.clone()), quiet);
+        let service = AccessLayer::new(list, Arc::new(grants)).layer(service);
         let server =
             tokio::spawn(listener::serve(bound, server_tls, service, drain.clone(), config.drain));
         let (failing, failed) = watch::channel(None);
         let forgetting =
             housekeeping::run(catalog.clone(), clock, config.tombstone_age, drain.clone());
         background.push(tokio::spawn(forgetting));
-        background.push(tokio::spawn(not_serving(health, catalog.clone(), drain)));
+        background.push(tokio::spawn(not_serving(health, catalog.clone(), drain, told)));
         let failures = tokio::spawn(follow_failures(catalog, failing));
         tracing::info!(%address, roles = names, "serving");
         Ok(Running { address, trigger, server, background, failures, failed, drain: config.drain })
@@ -164,17 +173,21 @@ impl Running {
         }
     }
 
-    /// Drains: begins nothing, finishes what is under way within the configured time, closes the
-    /// databases.
+    /// Drains: begins nothing, and finishes what is under way, connections and background work
+    /// together within the configured time. What is not done then is cut off.
     pub async fn stop(self) {
+        let aborts: Vec<_> = self.background.iter().map(JoinHandle::abort_handle).collect();
         self.trigger.fire();
-        match self.server.await {
+        // The listener cuts by itself, at the same time.
+        let (server, background) =
+            tokio::join!(self.server, timeout(self.drain, join_all(self.background)));
+        match server {
             Ok(Drained { finished, cut }) => tracing::info!(finished, cut, "connections closed"),
             Err(error) => tracing::error!(%error, "the listener panicked"),
         }
-        let background = join_all(self.background);
-        if timeout(self.drain, background).await.is_err() {
+        if background.is_err() {
             tracing::warn!("background work did not end in time");
+            aborts.iter().for_each(AbortHandle::abort);
         }
         self.failures.abort();
     }
@@ -186,11 +199,13 @@ impl fmt::Debug for Running {
     }
 }
 
-/// Once the node drains: says that it is not to be called any more, and ends long calls.
-async fn not_serving(health: HealthReporter, catalog: Catalog, mut drain: Shutdown) {
+/// Once the node drains: says that it is not to be called any more, and ends long calls. Fires
+/// `told` when everybody who watches its health can know.
+async fn not_serving(health: HealthReporter, catalog: Catalog, mut drain: Shutdown, told: Trigger) {
     drain.requested().await;
     catalog.drain();
     health.set_service_status("", tonic_health::ServingStatus::NotServing).await;
+    told.fire();
 }
 
 /// Waits for the first database that can be written no more.
@@ -229,3 +244,6 @@ async fn follow_failures(catalog: Catalog, failing: watch::Sender<Option<String>
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
