@@ -13,6 +13,7 @@ use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 use futures_util::{StreamExt as _, future::join_all, stream::FuturesUnordered};
 use jackdaw_common::clock::Clock;
 use jackdaw_proto::wire::{Reason, WireError};
+use jackdaw_store::StoreError;
 use thiserror::Error;
 use tokio::{
     net::TcpListener,
@@ -33,7 +34,7 @@ use crate::{
         AccessLayer, AccessList,
         grants::{GrantError, Grants},
     },
-    catalog::{Catalog, OpenError},
+    catalog::{Catalog, Database, OpenError},
     clock::SystemClock,
     config::Config,
     control::DatabasesService,
@@ -164,7 +165,7 @@ impl Running {
         self.address
     }
 
-    /// Completes with the reason when a database can be written no more (invariant I14): the
+    /// Completes with the reason when a store can be written no more (invariant I14): the
     /// process must end then, and with a failure. Cancel safe.
     pub async fn failed(&mut self) -> String {
         match self.failed.wait_for(Option::is_some).await {
@@ -208,28 +209,32 @@ async fn not_serving(health: HealthReporter, catalog: Catalog, mut drain: Shutdo
     told.fire();
 }
 
-/// Waits for the first database that can be written no more.
+/// The stores that the node cannot do without, each with its name: those of the databases, and the
+/// service's own, without which no database is created, deleted or granted.
+fn stores(catalog: &Catalog) -> Vec<(String, watch::Receiver<Option<StoreError>>)> {
+    let own = ("the service's own store".to_owned(), catalog.system().failed());
+    let databases = catalog.list();
+    let of = |it: &Arc<Database>| (format!("database {}", it.name()), it.store().failed());
+    std::iter::once(own).chain(databases.iter().map(of)).collect()
+}
+
+/// Waits for the first store that can be written no more.
 async fn follow_failures(catalog: Catalog, failing: watch::Sender<Option<String>>) {
     let mut changes = catalog.subscribe();
     loop {
-        let mut failures: FuturesUnordered<_> = catalog
-            .list()
+        let mut failures: FuturesUnordered<_> = stores(&catalog)
             .into_iter()
-            .map(|database| {
-                let (name, mut failed) = (database.name().clone(), database.store().failed());
-                drop(database);
-                async move {
-                    let failed = failed.wait_for(Option::is_some).await;
-                    let error = failed.ok()?.clone()?;
-                    Some(format!("database {name}: {error}"))
-                }
+            .map(|(name, mut failed)| async move {
+                let failed = failed.wait_for(Option::is_some).await;
+                let error = failed.ok()?.clone()?;
+                Some(format!("{name}: {error}"))
             })
             .collect();
         loop {
             tokio::select! {
                 failure = failures.next(), if !failures.is_empty() => {
                     if let Some(Some(reason)) = failure {
-                        tracing::error!(reason, "a database can be written no more");
+                        tracing::error!(reason, "a store can be written no more");
                         failing.send_replace(Some(reason));
                         return;
                     }

@@ -46,3 +46,15 @@ async fn nobody_waits_for_a_deadline_that_nothing_needs() {
     running(Duration::from_secs(60), soon, soon).stop().await;
     assert!(began.elapsed() < Duration::from_secs(10));
 }
+
+#[tokio::test]
+async fn the_own_store_is_followed_as_the_databases_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let catalog = Catalog::open(folder.path(), Arc::new(SystemClock)).await.unwrap();
+    let orders = catalog.create("Orders".parse().unwrap()).await.unwrap();
+    let followed = stores(&catalog);
+    let names: Vec<_> = followed.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["the service's own store", "database Orders"]);
+    assert!(followed[0].1.same_channel(&catalog.system().failed()));
+    assert!(followed[1].1.same_channel(&orders.store().failed()));
+}
