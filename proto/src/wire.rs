@@ -15,7 +15,7 @@ mod violations;
 use std::{collections::BTreeMap, fmt, time::Duration};
 
 use prost::Message as _;
-use tonic::Status;
+use tonic::{Code, Status};
 use tonic_types::pb;
 
 pub use read::RemoteError;
@@ -23,6 +23,10 @@ pub use reason::Reason;
 pub use violations::{Precondition, Violation, Violations};
 
 use limit::{Fit, clip};
+
+/// When a call to what is not available may be repeated: a restart takes a second or two, and who
+/// comes earlier only adds to its work.
+pub const UNAVAILABLE_RETRY_DELAY: Duration = Duration::from_secs(1);
 
 /// The domain of every `ErrorInfo`.
 pub const DOMAIN: &str = "jackdaw";
@@ -53,7 +57,8 @@ pub struct Resource {
 }
 
 impl WireError {
-    /// An error of the published table; `message` is for people.
+    /// An error of the published table; `message` is for people. What is not available now is
+    /// said to be worth another try, [`UNAVAILABLE_RETRY_DELAY`] later.
     #[must_use]
     pub fn new(reason: Reason, message: impl Into<String>) -> Self {
         Self {
@@ -63,7 +68,7 @@ impl WireError {
             violations: Vec::new(),
             unmet: Vec::new(),
             resource: None,
-            retry_delay: None,
+            retry_delay: (reason.code() == Code::Unavailable).then_some(UNAVAILABLE_RETRY_DELAY),
             detail: None,
         }
     }

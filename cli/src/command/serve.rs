@@ -81,7 +81,7 @@ struct Settings {
     #[arg(long, value_name = "FORMAT")]
     log_format: Option<String>,
 
-    /// How long calls may take to finish at the end
+    /// How long calls under way may take to finish at the end
     #[arg(long, value_name = "SECONDS")]
     drain_seconds: Option<String>,
 

@@ -22,8 +22,8 @@ fn what_goes_out_is_read_back() {
         .unmet("IN_USE", "tasks/1", "a task")
         .retry_after(Duration::from_millis(1_500));
     let (status, remote) = read_back(error);
-    assert_eq!(status.code(), tonic::Code::NotFound);
-    assert_eq!(remote.code, tonic::Code::NotFound);
+    assert_eq!(status.code(), Code::NotFound);
+    assert_eq!(remote.code, Code::NotFound);
     assert_eq!(remote.reason.as_deref(), Some("DATABASE_NOT_FOUND"));
     assert_eq!(remote.known(), Some(Reason::DatabaseNotFound));
     assert_eq!(remote.metadata["nearest"], "Orders");
@@ -121,7 +121,7 @@ fn a_status_that_is_not_ours_has_no_reason() {
     assert_eq!((remote.reason.as_deref(), remote.known()), (None, None));
     assert_eq!(remote.to_string(), "Unavailable: broken pipe");
 
-    let garbage = Status::with_details(tonic::Code::Aborted, "x", vec![0xff; 9].into());
+    let garbage = Status::with_details(Code::Aborted, "x", vec![0xff; 9].into());
     assert_eq!(RemoteError::from_status(&garbage).reason, None);
 
     let info = pb::ErrorInfo {
@@ -131,7 +131,7 @@ fn a_status_that_is_not_ours_has_no_reason() {
     };
     let status =
         pb::Status { details: vec![any("google.rpc.ErrorInfo", &info)], ..Default::default() };
-    let status = Status::with_details(tonic::Code::Aborted, "x", status.encode_to_vec().into());
+    let status = Status::with_details(Code::Aborted, "x", status.encode_to_vec().into());
     assert_eq!(RemoteError::from_status(&status).reason, None);
 }
 
@@ -144,7 +144,7 @@ fn a_reason_of_a_newer_service_is_kept_as_text() {
     };
     let status =
         pb::Status { details: vec![any("google.rpc.ErrorInfo", &info)], ..Default::default() };
-    let status = Status::with_details(tonic::Code::Aborted, "x", status.encode_to_vec().into());
+    let status = Status::with_details(Code::Aborted, "x", status.encode_to_vec().into());
     let remote = RemoteError::from_status(&status);
     assert_eq!((remote.reason.as_deref(), remote.known()), (Some("OUT_OF_MIND"), None));
 }
@@ -158,7 +158,7 @@ fn reasons_are_unique_and_well_formed() {
         assert!(name.len() <= 63 && name.starts_with(|it: char| it.is_ascii_uppercase()), "{name}");
         assert!(name.bytes().all(|it| it.is_ascii_uppercase() || it == b'_'), "{name}");
         assert_eq!(Reason::parse(name), Some(*reason));
-        assert_ne!(reason.code(), tonic::Code::Unknown, "{name}");
+        assert_ne!(reason.code(), Code::Unknown, "{name}");
         assert!(reason.remedy().ends_with('.'), "{name}");
     }
     assert_eq!(Reason::parse("NOT_A_REASON"), None);

@@ -70,10 +70,9 @@ impl Pair {
         }
     }
 
-    /// Ends both, the sender first.
+    /// Ends both at once, so that it takes no longer than one.
     pub(super) async fn stop(self) {
-        self.sender.stop().await;
-        self.receiver.stop().await;
+        tokio::join!(self.sender.stop(), self.receiver.stop());
     }
 }
 

@@ -96,6 +96,9 @@ pub enum CreateError {
         /// The name.
         name: DatabaseName,
     },
+    /// The service drains.
+    #[error("create a database: the service is shutting down")]
+    Draining,
     /// No randomness for its ids.
     #[error(transparent)]
     Entropy(#[from] EntropyError),

@@ -53,6 +53,7 @@ struct Inner {
     /// Held while the databases change.
     changing: Mutex<()>,
     version: watch::Sender<u64>,
+    draining: watch::Sender<bool>,
 }
 
 impl Catalog {
@@ -91,7 +92,8 @@ impl Catalog {
         let databases = ArcSwap::from_pointee(databases);
         let (version, _) = watch::channel(0);
         let changing = Mutex::new(());
-        Ok(Self(Arc::new(Inner { folders, clock, system, databases, changing, version })))
+        let (draining, _) = watch::channel(false);
+        Ok(Self(Arc::new(Inner { folders, clock, system, databases, changing, version, draining })))
     }
 
     /// The database of this name.
@@ -127,12 +129,26 @@ impl Catalog {
         &self.0.system
     }
 
-    /// Ends whatever follows a database for as long as it likes: the service drains. What is
-    /// created later is not told.
+    /// Ends whatever follows a database for as long as it likes: the service drains. From then on
+    /// no database is created; one that is just being created is told too.
     pub fn drain(&self) {
+        self.0.draining.send_replace(true);
         for database in self.list() {
             database.end(Ending::Draining);
         }
+    }
+
+    /// Completes when the service drains; at once if it does. Cancel safe.
+    pub fn draining(&self) -> impl Future<Output = ()> + Send + use<> {
+        let mut draining = self.0.draining.subscribe();
+        async move {
+            // Closed: nobody has the catalog any more.
+            let _ = draining.wait_for(|draining| *draining).await;
+        }
+    }
+
+    fn is_draining(&self) -> bool {
+        *self.0.draining.borrow()
     }
 
     /// Creates an empty database, durable at return. Cancelling does not stop it.
@@ -166,6 +182,9 @@ impl Catalog {
     ) -> Result<Arc<Database>, CreateError> {
         let inner = &self.0;
         let _one_at_a_time = inner.changing.lock().await;
+        if self.is_draining() {
+            return Err(CreateError::Draining);
+        }
         if self.find(&name).is_some() {
             return Err(CreateError::Exists { name });
         }
@@ -190,10 +209,7 @@ impl Catalog {
         };
         let ready = record.clone().into_state(State::Ready);
         inner.system.record(vec![DatabaseRecord::change(Some(&record), Some(&ready))?]).await?;
-        let database = Arc::new(Database::new(name, store, asked));
-        self.change(|databases| {
-            databases.insert(database.name().clone(), Arc::clone(&database));
-        });
+        let database = self.admit(Database::new(name, store, asked));
         tracing::info!(database = %database.name(), id = %identity.database, "database created");
         Ok(database)
     }
@@ -265,6 +281,19 @@ impl Catalog {
         let gone = DatabaseRecord::change(Some(record), None)?;
         self.0.system.record(vec![gone]).await?;
         Ok(())
+    }
+
+    /// Puts a database among the others.
+    fn admit(&self, database: Database) -> Arc<Database> {
+        let database = Arc::new(database);
+        self.change(|databases| {
+            databases.insert(database.name().clone(), Arc::clone(&database));
+        });
+        // The drain may have begun meanwhile, and looked through the others before.
+        if self.is_draining() {
+            database.end(Ending::Draining);
+        }
+        database
     }
 
     fn change(&self, change: impl FnOnce(&mut Databases)) {

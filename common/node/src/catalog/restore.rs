@@ -36,6 +36,9 @@ pub enum RestoreError {
         /// The name it has.
         name: DatabaseName,
     },
+    /// The service drains.
+    #[error("restore a database: the service is shutting down")]
+    Draining,
     /// What came is no whole backup.
     #[error("read the backup: {0}")]
     Backup(#[from] BackupError),
@@ -73,6 +76,9 @@ impl Catalog {
         id: DatabaseId,
     ) -> Result<Restoration, RestoreError> {
         let _one_at_a_time = self.0.changing.lock().await;
+        if self.is_draining() {
+            return Err(RestoreError::Draining);
+        }
         if self.find(&name).is_some() {
             return Err(RestoreError::Exists { name });
         }
@@ -130,10 +136,7 @@ impl Restoration {
         let change = DatabaseRecord::change(Some(&self.record), Some(&ready))?;
         inner.system.record(vec![change]).await?;
         self.finished = true;
-        let database = Arc::new(Database::new(name, store, None));
-        self.catalog.change(|databases| {
-            databases.insert(database.name().clone(), Arc::clone(&database));
-        });
+        let database = self.catalog.admit(Database::new(name, store, None));
         tracing::info!(
             database = %database.name(),
             id = %database.id(),

@@ -247,3 +247,19 @@ fn the_nearest_name_is_one_that_may_have_been_meant() {
     assert_eq!(near("Invoices"), None);
     assert_eq!(nearest("x", std::iter::empty()), None);
 }
+
+#[tokio::test]
+async fn nothing_is_created_once_the_service_drains() {
+    let data = tempdir().unwrap();
+    let catalog = open(data.path()).await.unwrap();
+    let orders = catalog.create(name("Orders")).await.unwrap();
+    catalog.drain();
+    catalog.draining().await;
+    assert_eq!(orders.ended(), Some(Ending::Draining));
+    let refused = catalog.create(name("Late")).await;
+    assert!(matches!(refused, Err(CreateError::Draining)), "{refused:?}");
+    let id = DatabaseId::from_bytes([7; 16]);
+    let refused = catalog.restore(name("Late"), id).await;
+    assert!(matches!(refused, Err(RestoreError::Draining)));
+    assert!(catalog.find(&name("Late")).is_none());
+}

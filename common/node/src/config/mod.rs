@@ -34,8 +34,9 @@ use source::{Setting, Value};
 
 /// Where a service listens unless told otherwise: this machine only.
 const LISTEN_DEFAULT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 7443);
-/// How long calls may take to finish at the end, unless told otherwise.
-const DRAIN_SECONDS_DEFAULT: u64 = 10;
+/// How long the end may take, unless told otherwise: whoever runs containers kills after ten seconds
+/// by default, and what follows the drain takes up to one more.
+const DRAIN_SECONDS_DEFAULT: u64 = 8;
 /// The longest that may be told: an hour.
 const DRAIN_SECONDS_MAX: u64 = 3600;
 /// How old a deletion is at least before it is forgotten, unless told otherwise: a day, in seconds.
@@ -63,7 +64,7 @@ pub struct Config {
     pub log_level: LogFilter,
     /// How it is written.
     pub log_format: LogFormat,
-    /// How long open calls may take to finish when the service ends.
+    /// How long the end of the service may take: open calls and background work together.
     pub drain: Duration,
     /// How old a deletion is at least before it is forgotten; it stays while a task needs it.
     pub tombstone_age: Duration,

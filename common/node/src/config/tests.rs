@@ -105,7 +105,7 @@ fn what_is_not_set_has_its_default() {
         Given::file("data = '/d'\ntls = { certificate = 'c', key = 'k', authorities = ['a'] }\n");
     let config = given.load();
     assert_eq!(config.listen, "127.0.0.1:7443".parse().unwrap());
-    assert_eq!(config.drain, Duration::from_secs(10));
+    assert_eq!(config.drain, Duration::from_secs(8));
     assert_eq!(config.log_level.to_string(), "info");
     assert_eq!(config.log_format, LogFormat::Text);
     assert!(config.server_pins.is_empty() && config.access.is_empty());

@@ -79,7 +79,15 @@ pub(super) async fn restore(
     let mut reader = BackupReader::default();
     let mut restoration: Option<Restoration> = None;
     let mut name: Option<DatabaseName> = None;
-    while let Some(piece) = pieces.next().await {
+    let draining = catalog.draining();
+    tokio::pin!(draining);
+    loop {
+        let piece = tokio::select! {
+            biased;
+            () = &mut draining => return Err(door::draining().into()),
+            piece = pieces.next() => piece,
+        };
+        let Some(piece) = piece else { break };
         let RestoreDatabaseRequest { database_id, data } = piece?;
         let name = match &name {
             Some(name) => name,
@@ -111,6 +119,7 @@ pub(super) async fn restore(
 fn refused(error: RestoreError) -> WireError {
     match error {
         RestoreError::Exists { name } => already_exists(&name),
+        RestoreError::Draining => door::draining(),
         RestoreError::Present { id, name } => {
             let text = format!("the database of the backup is here, as {name}");
             WireError::new(Reason::DatabaseAlreadyExists, text)

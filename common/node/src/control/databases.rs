@@ -53,6 +53,7 @@ impl DatabasesService {
                 let before = self.created_before(asked.as_ref())?;
                 return before.map(|it| view(&it)).ok_or_else(|| already_exists(&name));
             }
+            Err(CreateError::Draining) => return Err(door::draining()),
             Err(CreateError::Store(error)) => return Err(failure::store(&error)),
             Err(CreateError::Record(error)) => return Err(failure::record(&error)),
             Err(error) => return Err(failure::internal(&error)),

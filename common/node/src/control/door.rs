@@ -79,8 +79,14 @@ pub fn ended(database: &DatabaseName, ending: Ending) -> WireError {
                 .with("database", database)
                 .about(DATABASE, format!("databases/{database}"))
         }
-        Ending::Draining => WireError::new(Reason::Draining, "the service is shutting down"),
+        Ending::Draining => draining(),
     }
+}
+
+/// The service begins nothing any more.
+#[must_use]
+pub fn draining() -> WireError {
+    WireError::new(Reason::Draining, "the service is shutting down")
 }
 
 impl From<Denied> for WireError {

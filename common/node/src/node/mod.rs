@@ -4,6 +4,7 @@
 //! binaries start one and wait for its end. It knows roles by their trait only.
 
 mod housekeeping;
+mod long_calls;
 pub mod process;
 pub mod role;
 
@@ -12,8 +13,14 @@ use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 use futures_util::{StreamExt as _, future::join_all, stream::FuturesUnordered};
 use jackdaw_common::clock::Clock;
 use jackdaw_proto::wire::{Reason, WireError};
+use jackdaw_store::StoreError;
 use thiserror::Error;
-use tokio::{net::TcpListener, sync::watch, task::JoinHandle, time::timeout};
+use tokio::{
+    net::TcpListener,
+    sync::watch,
+    task::{AbortHandle, JoinHandle},
+    time::timeout,
+};
 use tonic::{
     Status,
     body::Body,
@@ -27,12 +34,13 @@ use crate::{
         AccessLayer, AccessList,
         grants::{GrantError, Grants},
     },
-    catalog::{Catalog, OpenError},
+    catalog::{Catalog, Database, OpenError},
     clock::SystemClock,
     config::Config,
     control::DatabasesService,
     documents::DocumentsService,
     listener::{self, Drained},
+    node::long_calls::LongCalls,
     role::{Context, Role},
     shutdown::{Shutdown, Trigger},
     tls::{ClientTls, CredentialErrors, Credentials, ServerTls, TlsError},
@@ -111,14 +119,16 @@ impl Node {
         let listen = |source| StartError::Listen { address: config.listen, source };
         let bound = bound.map_err(listen)?;
         let address = bound.local_addr().map_err(listen)?;
-        let service = AccessLayer::new(list, Arc::new(grants)).layer(whole(routes, names.clone()));
+        let (told, quiet) = Trigger::new();
+        let service = LongCalls::new(whole(routes, names.clone()), quiet);
+        let service = AccessLayer::new(list, Arc::new(grants)).layer(service);
         let server =
             tokio::spawn(listener::serve(bound, server_tls, service, drain.clone(), config.drain));
         let (failing, failed) = watch::channel(None);
         let forgetting =
             housekeeping::run(catalog.clone(), clock, config.tombstone_age, drain.clone());
         background.push(tokio::spawn(forgetting));
-        background.push(tokio::spawn(not_serving(health, catalog.clone(), drain)));
+        background.push(tokio::spawn(not_serving(health, catalog.clone(), drain, told)));
         let failures = tokio::spawn(follow_failures(catalog, failing));
         tracing::info!(%address, roles = names, "serving");
         Ok(Running { address, trigger, server, background, failures, failed, drain: config.drain })
@@ -155,7 +165,7 @@ impl Running {
         self.address
     }
 
-    /// Completes with the reason when a database can be written no more (invariant I14): the
+    /// Completes with the reason when a store can be written no more (invariant I14): the
     /// process must end then, and with a failure. Cancel safe.
     pub async fn failed(&mut self) -> String {
         match self.failed.wait_for(Option::is_some).await {
@@ -164,17 +174,21 @@ impl Running {
         }
     }
 
-    /// Drains: begins nothing, finishes what is under way within the configured time, closes the
-    /// databases.
+    /// Drains: begins nothing, and finishes what is under way, connections and background work
+    /// together within the configured time. What is not done then is cut off.
     pub async fn stop(self) {
+        let aborts: Vec<_> = self.background.iter().map(JoinHandle::abort_handle).collect();
         self.trigger.fire();
-        match self.server.await {
+        // The listener cuts by itself, at the same time.
+        let (server, background) =
+            tokio::join!(self.server, timeout(self.drain, join_all(self.background)));
+        match server {
             Ok(Drained { finished, cut }) => tracing::info!(finished, cut, "connections closed"),
             Err(error) => tracing::error!(%error, "the listener panicked"),
         }
-        let background = join_all(self.background);
-        if timeout(self.drain, background).await.is_err() {
+        if background.is_err() {
             tracing::warn!("background work did not end in time");
+            aborts.iter().for_each(AbortHandle::abort);
         }
         self.failures.abort();
     }
@@ -186,35 +200,41 @@ impl fmt::Debug for Running {
     }
 }
 
-/// Once the node drains: says that it is not to be called any more, and ends long calls.
-async fn not_serving(health: HealthReporter, catalog: Catalog, mut drain: Shutdown) {
+/// Once the node drains: says that it is not to be called any more, and ends long calls. Fires
+/// `told` when everybody who watches its health can know.
+async fn not_serving(health: HealthReporter, catalog: Catalog, mut drain: Shutdown, told: Trigger) {
     drain.requested().await;
     catalog.drain();
     health.set_service_status("", tonic_health::ServingStatus::NotServing).await;
+    told.fire();
 }
 
-/// Waits for the first database that can be written no more.
+/// The stores that the node cannot do without, each with its name: those of the databases, and the
+/// service's own, without which no database is created, deleted or granted.
+fn stores(catalog: &Catalog) -> Vec<(String, watch::Receiver<Option<StoreError>>)> {
+    let own = ("the service's own store".to_owned(), catalog.system().failed());
+    let databases = catalog.list();
+    let of = |it: &Arc<Database>| (format!("database {}", it.name()), it.store().failed());
+    std::iter::once(own).chain(databases.iter().map(of)).collect()
+}
+
+/// Waits for the first store that can be written no more.
 async fn follow_failures(catalog: Catalog, failing: watch::Sender<Option<String>>) {
     let mut changes = catalog.subscribe();
     loop {
-        let mut failures: FuturesUnordered<_> = catalog
-            .list()
+        let mut failures: FuturesUnordered<_> = stores(&catalog)
             .into_iter()
-            .map(|database| {
-                let (name, mut failed) = (database.name().clone(), database.store().failed());
-                drop(database);
-                async move {
-                    let failed = failed.wait_for(Option::is_some).await;
-                    let error = failed.ok()?.clone()?;
-                    Some(format!("database {name}: {error}"))
-                }
+            .map(|(name, mut failed)| async move {
+                let failed = failed.wait_for(Option::is_some).await;
+                let error = failed.ok()?.clone()?;
+                Some(format!("{name}: {error}"))
             })
             .collect();
         loop {
             tokio::select! {
                 failure = failures.next(), if !failures.is_empty() => {
                     if let Some(Some(reason)) = failure {
-                        tracing::error!(reason, "a database can be written no more");
+                        tracing::error!(reason, "a store can be written no more");
                         failing.send_replace(Some(reason));
                         return;
                     }
@@ -229,3 +249,6 @@ async fn follow_failures(catalog: Catalog, failing: watch::Sender<Option<String>
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

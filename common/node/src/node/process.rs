@@ -3,7 +3,7 @@
 //! Configured by a file and the environment; `jackdaw serve` also takes every setting as a flag,
 //! and runs several roles in one process.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser};
 
@@ -44,6 +44,10 @@ enum Failure {
     Store(String),
 }
 
+/// How long the process waits, once it has drained, for threads that are in the middle of
+/// something: to read or write that ends soon anyway, and no device that hangs keeps it.
+const THREADS_WAIT: Duration = Duration::from_secs(1);
+
 /// Runs `role` as the whole process, under the name of its binary.
 pub fn main(name: &'static str, role: Box<dyn Role>) -> ExitCode {
     let command = Arguments::command().name(name).version(env!("CARGO_PKG_VERSION"));
@@ -71,7 +75,10 @@ fn run(arguments: Arguments, role: Box<dyn Role>) -> Result<(), Failure> {
         return Ok(());
     }
     telemetry::init(&config.log_level, config.log_format)?;
-    tokio::runtime::Runtime::new()?.block_on(serve(config, role))
+    let runtime = tokio::runtime::Runtime::new()?;
+    let served = runtime.block_on(serve(config, role));
+    runtime.shutdown_timeout(THREADS_WAIT);
+    served
 }
 
 async fn serve(config: Config, role: Box<dyn Role>) -> Result<(), Failure> {
