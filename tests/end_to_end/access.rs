@@ -7,9 +7,9 @@ use jackdaw_node::{
     tls::{ClientTls, Credentials, TlsFiles, init},
 };
 use jackdaw_proto::{control::external_replication::PhaseKind, wire::RemoteError};
-use jackdaw_tests::client::Client;
+use jackdaw_tests::{client::Client, service::Service, site::Site, wait::until};
 
-use crate::setup::Pair;
+use crate::setup::{Pair, SOON};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_certificate_that_is_not_listed_is_refused_by_its_thumbprint() -> Result<()> {
@@ -48,14 +48,36 @@ async fn a_stranger_is_not_even_heard() -> Result<()> {
     Ok(())
 }
 
+/// A process with both roles is asked to send a database to that very database: it is refused when
+/// the two meet, and the database is as it was.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_does_not_replicate_to_itself() -> Result<()> {
-    let pair = Pair::new().await?;
-    // A task whose URL leads back to a service that is no receiver is no success either.
-    let url = [pair.sender.url()];
-    let task = pair.source.replicate("shop", "shop", &url).await?.name;
-    let phase = pair.phase(&task, PhaseKind::Backoff).await?;
-    assert_eq!(phase.error.unwrap_or_default().reason, "METHOD_UNKNOWN");
+    // Its certificate may write into any database, so that nothing else refuses it.
+    let site = Site::new()?;
+    let both = Service::start_both(&site, "sender")?;
+    let client = Client::connect(&both.url(), &site.administrator()?).await?;
+    for name in ["shop", "other"] {
+        client.create_database(name).await?;
+    }
+    client.put("shop", "a", "{}").await?;
+    let own = client.replicate("shop", "shop", &[both.url()]).await?.name;
+    let task = until("a refusal", SOON, async || {
+        let task = client.task(&own).await?;
+        let phase = task.phase.as_ref().map(|phase| phase.kind());
+        Ok((phase == Some(PhaseKind::Blocked)).then_some(task))
+    })
+    .await?;
+    let phase = task.phase.unwrap_or_default();
+    assert_eq!(phase.reason, "SELF_REPLICATION", "{phase:?}");
+    assert_eq!(client.database("shop").await?.last_etag, 1);
+    // Another database of the same process is none of that.
+    let other = client.replicate("shop", "other", &[both.url()]).await?.name;
+    until("the other database has it", SOON, async || {
+        let progress = client.task(&other).await?.progress.unwrap_or_default();
+        Ok((progress.last_acknowledged_etag == 1).then_some(()))
+    })
+    .await?;
+    assert_eq!(client.content("other").await?, client.content("shop").await?);
     Ok(())
 }
 

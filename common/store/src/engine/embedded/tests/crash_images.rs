@@ -44,7 +44,7 @@ fn operations(number: u32) -> WriteBatch {
     let mut batch = WriteBatch::new();
     batch.put(LOG, key(number), body.clone());
     batch.put(ROWS, key(number % LIVE), body);
-    if number % LATER_EVERY == 0 {
+    if number.is_multiple_of(LATER_EVERY) {
         batch.put(LATER, key(number), key(number));
     }
     if let Some(old) = number.checked_sub(LIVE) {

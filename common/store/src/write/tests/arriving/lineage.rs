@@ -2,15 +2,15 @@
 //! (pitfalls 1 to 3, between two databases).
 
 use jackdaw_common::{
-    ChangeVector, Entry, Etag, IncarnationId, RunId,
+    ChangeVector, Entry, Etag, IncarnationId, RunId, Timestamp,
     limits::{CHANGE_VECTOR_ENTRIES_MAX, RUN_MILLIS_MAX},
     lineage::{Fork, Life, Run},
 };
 
 use super::super::harness::*;
 use crate::{
-    ApplyError, Begin, BeginError, Record, RecordKind, Session, Store, declare, engine::Memory,
-    keys::TABLES,
+    ApplyError, Begin, BeginError, Forget, Incoming, Record, RecordKind, Session, Store, declare,
+    engine::Memory, keys::TABLES,
 };
 
 /// The runs of a database: the byte of the id, and the first etag.
@@ -340,6 +340,49 @@ async fn a_restore_in_the_middle_of_a_scan_leaves_nothing_out() {
     let (session, sent) = bring(&source, &destination).await.unwrap();
     assert_eq!((session.went_back_from, session.cursor, sent), (Some(etag(2)), etag(0), 1));
     assert_eq!(reads(&destination, "c"), ["1"]);
+}
+
+/// A node in the middle of a chain went back behind a document that its source has deleted and
+/// forgotten meanwhile: it never hears of the deletion, and the node behind it must all the same.
+///
+/// Found by: `Cursor::go_back` forgets what was received.
+#[tokio::test]
+async fn what_was_forgotten_before_a_middle_node_went_back_goes_behind_it_too() {
+    let (head, end, memory) = (in_memory(1), in_memory(3), Memory::new(&TABLES));
+    let middle = opened(&memory, 2, 1);
+    put(&head, "y", "1").await;
+    bring(&head, &middle).await.unwrap();
+    let before = copied(&memory);
+    put(&head, "x", "1").await;
+    bring(&head, &middle).await.unwrap();
+    bring(&middle, &end).await.unwrap();
+    drop(middle);
+    delete(&head, "x").await;
+    let all = Timestamp::from_micros(i64::MAX);
+    assert_eq!(head.forget(Forget { before: all, after: None }).await.unwrap().tombstones, 1);
+
+    declare::restored(&before, another(), None).unwrap();
+    let middle = opened(&before, 2, 2);
+    let (began, _) = bring(&middle, &end).await.unwrap();
+    assert_eq!((began.went_back_from.is_some(), began.reconcile_after), (true, None));
+    assert_eq!(reads(&end, "x"), ["1"], "the middle has not seen it again yet");
+    let began = end.begin(offer(&middle)).await.unwrap();
+    assert_eq!(began.reconcile_after, None);
+
+    bring(&head, &middle).await.unwrap();
+    let told = Incoming {
+        after: began.cursor,
+        ..progress(2, began.epoch, began.cursor.get(), &middle.vector())
+    };
+    assert!(end.apply(told).await.unwrap().reconcile_due);
+    let (began, _) = bring(&middle, &end).await.unwrap();
+    assert!(began.reconcile_after.is_some());
+    assert_eq!((reads(&end, "x"), reads(&end, "y")), (vec!["†".into()], vec!["1".into()]));
+    // Once is enough.
+    put(&head, "z", "1").await;
+    bring(&head, &middle).await.unwrap();
+    assert_eq!(bring(&middle, &end).await.unwrap().0.reconcile_after, None);
+    audit(&end.snapshot());
 }
 
 /// `count` incarnations that no test database has.
