@@ -57,8 +57,8 @@ pub const ITEM_BYTES_MAX: usize = DOCUMENT_BYTES_MAX + 64 * 1024;
 /// Bytes of all bodies in one transaction: it is sent and applied whole, in memory.
 pub const TRANSACTION_BYTES_MAX: usize = 64 * 1024 * 1024;
 
-/// Encoded bytes of one transaction, with ids and change vectors: what a receiver takes as one batch
-/// must take it, so that what a client may write can always be sent.
+/// Encoded bytes of one transaction, with ids and change vectors: what a receiver takes as one
+/// batch must take it, so that what a client may write can always be sent.
 pub const TRANSACTION_ENCODED_BYTES_MAX: usize = TRANSACTION_BYTES_MAX + TRANSACTION_BYTES_MAX / 4;
 
 /// Commands in one transaction.
@@ -140,8 +140,8 @@ pub const BATCH_BYTES_MAX: usize = TRANSACTION_ENCODED_BYTES_MAX;
 /// batch more may be on its way to be whole.
 pub const RECEIVED_BYTES_MAX: usize = 64 * 1024 * 1024;
 
-/// Items of a batch that a receiver takes: likewise, twice, since a transaction of a middle node may
-/// be a whole batch of the node before. Decoded they take many times the bytes of the smallest.
+/// Items of a batch that a receiver takes: likewise, twice, since a transaction of a middle node
+/// may be a whole batch of the node before. Decoded they take many times the bytes of the smallest.
 pub const BATCH_ITEMS_MAX: usize = 4 * BATCH_ITEMS;
 
 /// Time between heartbeats of an end that has nothing else to send, milliseconds.

@@ -1,7 +1,8 @@
 //! Batches of one session until they are durable: the one that is being gathered, and what those
 //! behind it in the pipeline take.
 //!
-//! It keeps to two bounds: the window that the sender was granted, and the [`Room`] of all sessions.
+//! It keeps to two bounds: the window that the sender was granted, and the [`Room`] of all
+//! sessions.
 
 use std::collections::VecDeque;
 

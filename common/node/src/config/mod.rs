@@ -34,8 +34,8 @@ use source::{Setting, Value};
 
 /// Where a service listens unless told otherwise: this machine only.
 const LISTEN_DEFAULT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 7443);
-/// How long the end may take, unless told otherwise: whoever runs containers kills after ten seconds
-/// by default, and what follows the drain takes up to one more.
+/// How long the end may take, unless told otherwise: whoever runs containers kills after ten
+/// seconds by default, and what follows the drain takes up to one more.
 const DRAIN_SECONDS_DEFAULT: u64 = 8;
 /// The longest that may be told: an hour.
 const DRAIN_SECONDS_MAX: u64 = 3600;

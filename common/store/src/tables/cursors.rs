@@ -121,9 +121,7 @@ impl Cursor {
 
     /// A version came that has seen this, or a whole point.
     pub(crate) fn receive(&mut self, vector: &ChangeVector) {
-        for entry in vector.entries() {
-            self.received.raise(*entry);
-        }
+        self.received.merge_from(vector);
     }
 
     /// Everything the source held is durable here now.

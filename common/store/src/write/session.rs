@@ -150,8 +150,8 @@ fn check_vector(work: &Work<'_>, begin: &Begin) -> Result<(), BeginError> {
 
 /// Whether source and destination must be reconciled in full first: the source does not remember
 /// every deletion that is not here. What was begun with the same floor goes on where it was; what
-/// was begun is carried out, though the cursor may have passed the floor meanwhile. A source that went
-/// back owes one for all that it has seen again since.
+/// was begun is carried out, though the cursor may have passed the floor meanwhile. A source that
+/// went back owes one for all that it has seen again since.
 fn reconcile(work: &Work<'_>, cursor: &mut Cursor, begin: &Begin) -> Result<(), StoreError> {
     let floor = begin.tombstone_floor;
     let under_way = cursor.reconciling.take().filter(|reconciling| reconciling.floor <= floor);

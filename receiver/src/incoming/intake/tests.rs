@@ -77,7 +77,8 @@ async fn what_is_dropped_takes_no_room() {
     assert!(first.end(end(1), false).unwrap().is_none());
 }
 
-/// Many sessions in any order: the room and one batch bound what they hold, and none waits for ever.
+/// Many sessions in any order: the room and one batch bound what they hold, and none waits for
+/// ever.
 #[tokio::test]
 async fn somebody_always_gets_on() {
     for seed in 0..200_u64 {
