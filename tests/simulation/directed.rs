@@ -80,7 +80,7 @@ fn a_row_that_has_gone_bad_is_never_sent() {
             world.network.wire(0, 1).heal();
             tokio::time::sleep(Duration::from_secs(70)).await;
             let status = world.nodes[0].status();
-            let named = status.contains("STORE_FAILED") && status.contains("changes at key");
+            let named = status.contains("ROW_CORRUPT") && status.contains("table changes");
             assert!(named, "bit {bit}: {status}");
             let there = Snapshot::inspect(&world.nodes[1].disk.visible()).unwrap().unwrap();
             let bodies = there.changes_after(Etag::ZERO).map(|row| row.unwrap().version.content);

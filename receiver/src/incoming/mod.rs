@@ -1,9 +1,9 @@
 //! One session of a source: changes on their way in.
 //!
 //! `admit` decides whether it may begin, `session` reads its frames and acknowledges what is
-//! durable; `intake` gathers batches, within the `room` of all sessions, `pipeline` has them applied
-//! in their order, `unpack` turns a batch's frames into items. `reconcile` keeps to the ranges of a
-//! full reconcile. `live` knows which sessions are under way, each by its `presence`.
+//! durable; `intake` gathers batches, within the `room` of all sessions, `pipeline` has them
+//! applied in their order, `unpack` turns a batch's frames into items. `reconcile` keeps to the
+//! ranges of a full reconcile. `live` knows which sessions are under way, each by its `presence`.
 
 mod admit;
 mod error;
