@@ -71,7 +71,7 @@ async fn a_database_does_not_replicate_to_itself() -> Result<()> {
     assert_eq!(phase.reason, "SELF_REPLICATION", "{phase:?}");
     assert_eq!(client.database("shop").await?.last_etag, 1);
     // Another database of the same process is none of that.
-    let other = client.replicate("shop", "other", &[both.url()]).await?.name;
+    let other = client.replicate_as("beside", "shop", "other", &[both.url()]).await?.name;
     until("the other database has it", SOON, async || {
         let progress = client.task(&other).await?.progress.unwrap_or_default();
         Ok((progress.last_acknowledged_etag == 1).then_some(()))

@@ -169,7 +169,10 @@ fn counted(log: &str, database: &str) -> Result<Counted> {
     for line in log.lines() {
         // A kill may cut a line.
         let Ok(line) = serde_json::from_str::<Value>(line) else { continue };
-        if line["message"] != "batch durable" || line["span"]["destination"] != database {
+        // From the outermost span to the batch's own.
+        let session = line["spans"].as_array().and_then(|spans| spans.first());
+        let destination = session.map(|span| &span["destination"]);
+        if line["message"] != "batch durable" || destination != Some(&Value::from(database)) {
             continue;
         }
         let number = |key: &str| line[key].as_u64().context("no number");
