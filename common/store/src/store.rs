@@ -214,13 +214,24 @@ impl Store {
     ) -> Result<impl Future<Output = Result<Applied, ApplyError>> + Send + use<>, ApplyError> {
         let (reply, answer) = oneshot::channel();
         self.put(Intent::Apply(incoming, reply)).await?;
-        let failed = self.0.failed.clone();
-        Ok(async move {
-            match answer.await {
-                Ok(answer) => answer,
-                Err(_) => Err(reason(failed).await.into()),
-            }
-        })
+        Ok(self.answered(answer))
+    }
+
+    /// Puts a client's transaction into the writer's queue, as [`Store::enqueue`] does a batch.
+    ///
+    /// # Errors
+    ///
+    /// The database can write no more. The second future: as [`Store::transact`].
+    pub async fn enqueue_transaction(
+        &self,
+        commands: Vec<Command>,
+    ) -> Result<
+        impl Future<Output = Result<Vec<Written>, TransactError>> + Send + use<>,
+        TransactError,
+    > {
+        let (reply, answer) = oneshot::channel();
+        self.put(Intent::Transact(commands, reply)).await?;
+        Ok(self.answered(answer))
     }
 
     /// A step of a full reconcile, durable at return; to be repeated while it answers that there is
@@ -270,15 +281,26 @@ impl Store {
         self.submit(|reply| Intent::Forget(what, reply)).await
     }
 
-    async fn submit<T, E: From<StoreError>>(
+    async fn submit<T: Send, E: From<StoreError> + Send>(
         &self,
         intent: impl FnOnce(Reply<T, E>) -> Intent,
     ) -> Result<T, E> {
         let (reply, answer) = oneshot::channel();
         self.put(intent(reply)).await?;
-        match answer.await {
-            Ok(answer) => answer,
-            Err(_) => Err(reason(self.0.failed.clone()).await.into()),
+        self.answered(answer).await
+    }
+
+    /// The answer to an intent, or why there is none.
+    fn answered<T: Send, E: From<StoreError> + Send>(
+        &self,
+        answer: oneshot::Receiver<Result<T, E>>,
+    ) -> impl Future<Output = Result<T, E>> + Send + use<T, E> {
+        let failed = self.0.failed.clone();
+        async move {
+            match answer.await {
+                Ok(answer) => answer,
+                Err(_) => Err(reason(failed).await.into()),
+            }
         }
     }
 

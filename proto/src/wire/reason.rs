@@ -240,7 +240,7 @@ reasons! {
         ReconcileDue = "RECONCILE_DUE", Aborted,
             "The source was restored, and has received again now what it had sent before: it must \
              say what it holds, so that what was deleted meanwhile goes at the destination too.",
-            "Nothing: the session begins anew at once.";
+            "Nothing: the session begins anew.";
         PeerSilent = "PEER_SILENT", Unavailable,
             "The other end was silent for too long.",
             "Nothing: it is tried again. If it goes on, check the network and the other end.";

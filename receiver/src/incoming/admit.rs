@@ -13,6 +13,7 @@ use jackdaw_common::{
 use jackdaw_node::{
     access::{Identity, Level},
     catalog::{Catalog, Database},
+    offload::offload,
 };
 use jackdaw_proto::wire::Reason;
 use jackdaw_store::{Begin, BeginError, Session as Opened, Store};
@@ -29,8 +30,8 @@ pub(crate) struct Admitted {
     pub(crate) accept: Accept,
 }
 
-/// Tries the rules in their order: version, access and existence of the database, other tasks of
-/// the source, and what the store knows of the source.
+/// Tries the rules in their order: version, access and existence of the database, whether the
+/// source went back, other tasks of it, and what else the store knows of it.
 pub(crate) async fn admit(
     catalog: &Catalog,
     live: &LiveSessions,
@@ -58,7 +59,10 @@ pub async fn greet(
     if id == offer.source {
         return Err(BeginError::SelfReplication(id).into());
     }
-    store.judge(offer.source, &offer.lineage, offer.last_etag)?;
+    let (known, told) = (store.clone(), offer.clone());
+    offload(move || known.judge(told.source, &told.lineage, told.last_etag))
+        .await
+        .map_err(|_| IncomingError::Draining)??;
     live.none_of_another_task(id, offer).await?;
     let begin = Begin {
         source: offer.source,

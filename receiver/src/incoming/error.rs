@@ -105,7 +105,7 @@ pub enum IncomingError {
         number: u64,
     },
     /// A batch larger than any may be.
-    #[error("batch {number} has more than {max} bytes")]
+    #[error("batch {number} has more than {max} bytes, or more frames than items fit")]
     BatchTooLarge {
         /// Its number.
         number: u64,

@@ -4,11 +4,15 @@
 //! It keeps to two bounds: the window that the sender was granted, and the [`Room`] of all
 //! sessions.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, time::Duration};
 
 use bytes::Bytes;
 use futures_util::{FutureExt as _, future::BoxFuture};
-use jackdaw_common::{Etag, frame::BatchEnd, limits::BATCH_BYTES_MAX};
+use jackdaw_common::{
+    Etag,
+    frame::BatchEnd,
+    limits::{BATCH_BYTES_MAX, BATCH_ITEMS_MAX},
+};
 use tokio::time::Instant;
 
 use super::{
@@ -42,7 +46,11 @@ struct Open {
 struct Waiting {
     frame: Bytes,
     place: BoxFuture<'static, Place>,
+    since: Instant,
 }
+
+/// A wait for room that whoever runs the receiver should hear of.
+const LONG_WAIT: Duration = Duration::from_secs(5);
 
 impl Intake {
     /// Nothing yet, of a sender with a window of so many bytes.
@@ -65,7 +73,8 @@ impl Intake {
             return Err(IncomingError::EmptyFrame { number: open.number });
         }
         open.bytes += frame.len();
-        if open.bytes > BATCH_BYTES_MAX {
+        // Each frame has an item at least.
+        if open.bytes > BATCH_BYTES_MAX || open.frames.len() >= BATCH_ITEMS_MAX {
             return Err(IncomingError::BatchTooLarge { number: open.number, max: BATCH_BYTES_MAX });
         }
         // A batch larger than the window comes alone.
@@ -84,7 +93,7 @@ impl Intake {
             open.frames.push(frame);
         } else {
             let place = self.room.clone().take(frame.len()).boxed();
-            self.waiting = Some(Waiting { frame, place });
+            self.waiting = Some(Waiting { frame, place, since: Instant::now() });
         }
         Ok(())
     }
@@ -138,6 +147,10 @@ impl Intake {
         let Some(waiting) = &mut self.waiting else { return std::future::pending().await };
         let place = waiting.place.as_mut().await;
         if let (Some(waiting), Some(open)) = (self.waiting.take(), &mut self.open) {
+            let waited = waiting.since.elapsed();
+            if waited >= LONG_WAIT {
+                tracing::warn!(?waited, "the batches of other sessions left no room for this one");
+            }
             open.place.add(place);
             open.frames.push(waiting.frame);
         }

@@ -156,7 +156,7 @@ impl Pipeline {
             Job::Batch { batch, .. } => {
                 let BatchEnd { number, last, items, .. } = batch.end;
                 let (after, last) = (batch.after.get(), last.get());
-                tracing::debug_span!("batch", number, after, last, items)
+                tracing::info_span!("batch", number, after, last, items)
             }
             Job::Progress(_) | Job::Present { .. } => Span::none(),
         };

@@ -15,14 +15,14 @@ const UNIT_BYTES: usize = 1024;
 
 /// The room of one receiver; clones are handles on the same.
 #[derive(Clone, Debug)]
-pub(super) struct Room {
+pub(crate) struct Room {
     units: Arc<Semaphore>,
     beyond: Arc<Semaphore>,
 }
 
 /// A part of the room; given back when it is dropped.
 #[derive(Debug, Default)]
-pub(super) struct Place {
+pub(crate) struct Place {
     units: Option<OwnedSemaphorePermit>,
     beyond: Option<OwnedSemaphorePermit>,
 }
@@ -35,19 +35,19 @@ impl Default for Room {
 
 impl Room {
     /// Room for so many bytes.
-    pub(super) fn new(bytes: usize) -> Self {
+    pub(crate) fn new(bytes: usize) -> Self {
         let units = Arc::new(Semaphore::new(bytes.div_ceil(UNIT_BYTES)));
         Self { units, beyond: Arc::new(Semaphore::new(1)) }
     }
 
     /// Room for so many bytes, if there is some and nobody waits for it.
-    pub(super) fn try_take(&self, bytes: usize) -> Option<Place> {
+    pub(crate) fn try_take(&self, bytes: usize) -> Option<Place> {
         let units = Arc::clone(&self.units).try_acquire_many_owned(units(bytes)).ok()?;
         Some(Place { units: Some(units), beyond: None })
     }
 
     /// Room for so many bytes, or the right to go on without. Cancel safe.
-    pub(super) async fn take(self, bytes: usize) -> Place {
+    pub(crate) async fn take(self, bytes: usize) -> Place {
         // Neither semaphore is ever closed.
         tokio::select! {
             biased;
@@ -61,7 +61,7 @@ impl Room {
 
 impl Place {
     /// Whether its batch goes on without asking for more.
-    pub(super) fn is_beyond(&self) -> bool {
+    pub(crate) fn is_beyond(&self) -> bool {
         self.beyond.is_some()
     }
 

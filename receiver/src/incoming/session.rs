@@ -90,7 +90,10 @@ pub(crate) struct Session {
     probes: Vec<oneshot::Sender<()>>,
     heard: Instant,
     beat: Instant,
+    /// Nothing more is read: it ends when all that it has been given is acknowledged.
     draining: bool,
+    /// It ends so that the next one begins with a full reconcile.
+    reconcile_due: bool,
 }
 
 impl Session {
@@ -125,6 +128,7 @@ impl Session {
             heard: now,
             beat: now,
             draining: false,
+            reconcile_due: false,
         };
         (session, presence)
     }
@@ -142,7 +146,12 @@ impl Session {
     ) -> Result<(), IncomingError> {
         loop {
             if self.draining && self.pipeline.is_empty() && self.outbox.is_empty() {
-                return Err(IncomingError::Draining);
+                let due = self.reconcile_due;
+                return Err(if due {
+                    IncomingError::ReconcileDue
+                } else {
+                    IncomingError::Draining
+                });
             }
             let timer = self.timer();
             let event = tokio::select! {
@@ -202,15 +211,19 @@ impl Session {
             }
             Event::Timer => self.on_timer(),
             Event::Drain => {
-                // What the store has been given is finished and acknowledged; the rest comes again.
-                self.draining = true;
-                self.progress = None;
-                self.intake.go_back();
-                self.pipeline.close();
+                self.leave();
                 Ok(())
             }
             Event::Asked(None) | Event::Frame(None) | Event::Sent | Event::Hangup => Ok(()),
         }
+    }
+
+    /// What the store has been given is finished and acknowledged; the rest comes again.
+    fn leave(&mut self) {
+        self.draining = true;
+        self.progress = None;
+        self.intake.go_back();
+        self.pipeline.close();
     }
 
     fn on_frame(&mut self, frame: ToReceiver) -> Result<(), IncomingError> {
@@ -316,7 +329,9 @@ impl Session {
     fn check_window(&self) -> Result<(), IncomingError> {
         // Every batch may be followed by a heartbeat.
         let most = self.window.batches as usize * 2 + 2;
-        if self.pipeline.len() > most { Err(IncomingError::Window { most }) } else { Ok(()) }
+        // Nor does one that reads what it is told let that gather here.
+        let full = self.pipeline.len() > most || self.outbox.len() > 4 * most;
+        if full { Err(IncomingError::Window { most }) } else { Ok(()) }
     }
 
     fn on_done(&mut self, done: Done) -> Result<(), IncomingError> {
@@ -324,7 +339,8 @@ impl Session {
             Done::Applied { applied, batch } => {
                 self.cursor = applied.cursor;
                 if applied.reconcile_due {
-                    return Err(IncomingError::ReconcileDue);
+                    self.reconcile_due = true;
+                    self.leave();
                 }
                 match batch {
                     Some((number, durations, span)) => {

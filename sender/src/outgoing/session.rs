@@ -341,7 +341,7 @@ impl Session {
         let (number, last) = (self.number, self.sent);
         let Range { after, through, keys, bytes, vector } = range;
         let carries = Carries::Range { through: through.clone() };
-        let span = tracing::debug_span!("range", number, bytes);
+        let span = tracing::info_span!("range", number, bytes);
         self.in_flight.push_back(InFlight { number, last, items: 0, bytes, carries, span });
         let present = Present { number, vector, after, through, keys };
         self.outbox.push_back(ToReceiver::Present(present));
@@ -354,7 +354,7 @@ impl Session {
         let (number, checksum) = (self.number, packed.checksum);
         let carries = Carries::Items;
         let (from, to) = (after.get(), last.get());
-        let span = tracing::debug_span!("batch", number, after = from, last = to, items, bytes);
+        let span = tracing::info_span!("batch", number, after = from, last = to, items, bytes);
         self.in_flight.push_back(InFlight { number, last, items, bytes, carries, span });
         self.sent = last;
         self.outbox.push_back(ToReceiver::BatchBegin { number, after });
@@ -386,13 +386,17 @@ impl Session {
     }
 
     fn heartbeat(&mut self, last: Etag, run: RunId, frontier: Option<ChangeVector>) {
-        if frontier.is_some() {
-            self.frontier.clone_from(&frontier);
-        }
+        self.frontier = frontier.clone().or(self.frontier.take());
         let after = self.sent;
         self.sent = last;
         self.beat = Instant::now();
         let sent_at = self.clock.now();
+        // However long the connection takes nothing, they do not gather.
+        if let Some(ToReceiver::Heartbeat(waits)) = self.outbox.back_mut() {
+            let frontier = frontier.or(waits.frontier.take());
+            *waits = SenderHeartbeat { after: waits.after, last, run, frontier, sent_at };
+            return;
+        }
         self.outbox.push_back(ToReceiver::Heartbeat(SenderHeartbeat {
             after,
             last,

@@ -4,11 +4,11 @@
 //! first that fails ends the call; those behind it that are under way are carried out all the
 //! same.
 
-use std::{collections::VecDeque, future::poll_fn, pin::Pin, sync::Arc, task::Poll};
+use std::{collections::VecDeque, sync::Arc};
 
 use futures_util::{
     Stream, StreamExt as _,
-    future::{BoxFuture, FutureExt as _, MaybeDone, maybe_done},
+    future::{BoxFuture, FutureExt as _, ready},
 };
 use jackdaw_common::{DatabaseName, Etag};
 use jackdaw_proto::{documents as wire, wire::WireError};
@@ -26,9 +26,8 @@ type Transaction = BoxFuture<'static, Result<Vec<Written>, TransactError>>;
 /// One bulk write.
 pub(super) struct Bulk {
     database: Arc<Database>,
-    /// What is under way, the oldest first. Each has been polled once: it has its place in the
-    /// writer's queue.
-    waiting: VecDeque<Pin<Box<MaybeDone<Transaction>>>>,
+    /// What is under way, the oldest first. Each is in the writer's queue.
+    waiting: VecDeque<Transaction>,
     /// Messages that were carried out.
     messages: u64,
     /// Commands that were carried out.
@@ -81,29 +80,25 @@ impl Bulk {
                 return Err(self.at(error));
             }
         };
-        let store = self.database.store().clone();
-        let transaction = async move {
-            if commands.is_empty() { Ok(Vec::new()) } else { store.transact(commands).await }
+        let transaction = if commands.is_empty() {
+            ready(Ok(Vec::new())).boxed()
+        } else {
+            // Before it is in the queue nothing that follows is read: else that could overtake it.
+            match self.database.store().enqueue_transaction(commands).await {
+                Ok(transaction) => transaction.boxed(),
+                Err(error) => ready(Err(error)).boxed(),
+            }
         };
-        let mut transaction = Box::pin(maybe_done(transaction.boxed()));
-        poll_fn(|context| Poll::Ready(transaction.as_mut().poll(context).is_ready())).await;
         self.waiting.push_back(transaction);
         Ok(())
     }
 
     /// The outcome of the oldest transaction; waits for ever when there is none. Cancel safe.
-    async fn oldest(
-        waiting: &mut VecDeque<Pin<Box<MaybeDone<Transaction>>>>,
-    ) -> Result<Vec<Written>, TransactError> {
-        loop {
-            let Some(oldest) = waiting.front_mut() else { return std::future::pending().await };
-            oldest.as_mut().await;
-            let outcome = oldest.as_mut().take_output();
-            waiting.pop_front();
-            if let Some(outcome) = outcome {
-                return outcome;
-            }
-        }
+    async fn oldest(waiting: &mut VecDeque<Transaction>) -> Result<Vec<Written>, TransactError> {
+        let Some(oldest) = waiting.front_mut() else { return std::future::pending().await };
+        let outcome = oldest.await;
+        waiting.pop_front();
+        outcome
     }
 
     fn settle(&mut self, outcome: Result<Vec<Written>, TransactError>) -> Result<(), WireError> {

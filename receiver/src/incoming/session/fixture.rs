@@ -82,6 +82,18 @@ impl Rig {
 
     /// A session in a database.
     pub(crate) async fn over(store: Store) -> Self {
+        Self::within(store, Room::default()).await
+    }
+
+    /// A session of a receiver that has so much memory.
+    pub(crate) async fn with_room(room: &Room) -> Self {
+        let rig = Self::new().await;
+        let store = rig.store.clone();
+        rig.hang_up().await;
+        Self::within(store, room.clone()).await
+    }
+
+    async fn within(store: Store, room: Room) -> Self {
         let begin = Begin {
             source: SOURCE,
             lineage: Lineage::new(INCARNATION),
@@ -93,8 +105,7 @@ impl Rig {
         };
         let opened = store.begin(begin).await.unwrap();
         let window = Window { batches: 4, bytes: 1 << 20 };
-        let (session, presence) =
-            Session::new(store.clone(), SOURCE, opened, window, Room::default());
+        let (session, presence) = Session::new(store.clone(), SOURCE, opened, window, room);
         let (to_session, frames) = mpsc::channel(64);
         let (outbound, from_session) = mpsc::channel(64);
         let (drain, drained) = Trigger::new();

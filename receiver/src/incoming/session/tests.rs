@@ -8,6 +8,7 @@ use jackdaw_common::frame::{RewindReason, ToReceiver, ToSender};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::fixture::*;
+use crate::incoming::room::{Place, Room};
 
 #[tokio::test]
 async fn batches_in_flight_are_acknowledged_in_their_order() {
@@ -335,4 +336,73 @@ async fn a_window_is_of_bytes_too() {
     rig.send_all(large(2, 1, 2)).await;
     // What is damaged alone would be asked for again.
     assert_eq!(rig.ends().await, "FRAME_INVALID");
+}
+
+/// Room for a frame, of which other sessions have all, and the right to go on without.
+async fn taken() -> (Room, Vec<Place>) {
+    let room = Room::new(1024);
+    let units = room.try_take(1024).unwrap();
+    let beyond = room.clone().take(1).await;
+    assert!(beyond.is_beyond());
+    (room, vec![units, beyond])
+}
+
+/// A session that waits for room is neither given up for its sender's silence nor taken for dead,
+/// says that it is there, and goes on when there is room.
+#[tokio::test(start_paused = true)]
+async fn a_session_without_room_waits_for_it() {
+    let (room, places) = taken().await;
+    let mut rig = Rig::with_room(&room).await;
+    rig.send_all(batch(1, 0, &[1, 2])).await;
+    let mut beats = 0;
+    let begin = Instant::now();
+    while begin.elapsed() < Duration::from_secs(100) {
+        rig.heartbeat().await;
+        beats += 1;
+    }
+    assert!(beats >= 10, "{beats} signs of life in 100 s");
+    assert!(rig.presence.is_alive().await);
+    assert_eq!(rig.cursor(), 0);
+    drop(places);
+    assert_eq!((rig.ack().await.number, rig.cursor()), (1, 2));
+    // From then on silence counts again.
+    assert_eq!(rig.ends().await, "PEER_SILENT");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_without_room_drains_and_gives_way() {
+    let (room, _places) = taken().await;
+    let rig = Rig::with_room(&room).await;
+    rig.send_all(batch(1, 0, &[1])).await;
+    sleep(Duration::from_secs(1)).await;
+    rig.drain.fire();
+    assert_eq!(rig.ends().await, "DRAINING");
+
+    let rig = Rig::with_room(&room).await;
+    rig.send_all(batch(1, 0, &[1])).await;
+    sleep(Duration::from_secs(1)).await;
+    rig.presence.supersede();
+    assert_eq!(rig.ends().await, "SESSION_SUPERSEDED");
+}
+
+/// What is under way behind a batch that is refused gives its room back, and what waits for some
+/// is dropped with it.
+#[tokio::test]
+async fn a_rewind_takes_no_room() {
+    let room = Room::new(1024);
+    let mut rig = Rig::with_room(&room).await;
+    rig.send_all(damaged(1, 0, &[1])).await;
+    rig.send_all(batch(2, 1, &[2, 3])).await;
+    loop {
+        match rig.next().await {
+            ToSender::Rewind { number: 1, .. } => break,
+            ToSender::Heartbeat(_) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(room.try_take(1024).is_some());
+    rig.send(ToReceiver::Rewound { number: 3 }).await;
+    rig.send_all(batch(3, 0, &[1, 2, 3])).await;
+    assert_eq!((rig.ack().await.number, rig.cursor()), (3, 3));
+    rig.hang_up().await;
 }
