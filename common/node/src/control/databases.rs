@@ -17,6 +17,7 @@ use tonic::{Request, Response, Status, Streaming};
 use super::{
     backup::{self, Pieces},
     door, editing, failure, names,
+    pace::CLIENT_STALL_MAX,
     paging::Scope,
 };
 use crate::{
@@ -167,7 +168,7 @@ impl Databases for DatabasesService {
         let name = names::database("name", &request.get_ref().name)?;
         let database = door::enter(&self.catalog, request.extensions(), &name, Level::Admin)?;
         tracing::info!(database = %name, caller = identity.name(), "backup begins");
-        Ok(Response::new(backup::backup(database)))
+        Ok(Response::new(backup::backup(database, CLIENT_STALL_MAX)))
     }
 
     async fn restore_database(
