@@ -20,6 +20,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 
 use super::{blocking, databases::already_exists, door, failure, names, pace};
+use crate::access::audit;
 use crate::catalog::{Catalog, Database, Restoration, RestoreError};
 
 /// Pieces of a backup on their way to a client.
@@ -93,10 +94,13 @@ pub(super) async fn restore(
         let RestoreDatabaseRequest { database_id, data } = piece?;
         let name = match &name {
             Some(name) => name,
-            None => name.insert(
-                DatabaseName::new(&database_id)
-                    .map_err(|error| WireError::field("database_id", error))?,
-            ),
+            None => {
+                audit::about(format_args!("databases/{database_id}"));
+                name.insert(
+                    DatabaseName::new(&database_id)
+                        .map_err(|error| WireError::field("database_id", error))?,
+                )
+            }
         };
         reader.take(&data).map_err(invalid)?;
         if restoration.is_none()

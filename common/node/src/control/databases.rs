@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     access::grants::Grants,
-    access::{Identity, Level},
+    access::{Identity, Level, audit},
     catalog::{Asked, Catalog, CreateError, Database, DeleteError},
 };
 
@@ -106,6 +106,7 @@ impl Databases for DatabasesService {
     ) -> Result<Response<wire::Database>, Status> {
         door::operator(request.extensions())?;
         let request = request.into_inner();
+        audit::about(format_args!("databases/{}", request.database_id));
         let what = wire::CreateDatabaseRequest {
             database_id: request.database_id.clone(),
             ..Default::default()
