@@ -58,6 +58,9 @@ reasons! {
         ConcurrentChange = "CONCURRENT_CHANGE", Aborted,
             "Somebody else kept changing the same thing.",
             "Read it again, and repeat the call.";
+        ClientStalled = "CLIENT_STALLED", Aborted,
+            "The client took nothing of a stream for too long, so the stream was ended.",
+            "Call again, and read what comes; a watch of changes goes on from the last etag seen.";
         Internal = "INTERNAL", Internal,
             "The service failed in a way that it does not expect.",
             "Look at the service's log, and report it.";

@@ -5,17 +5,16 @@
 //! the request's extensions.
 
 use std::convert::Infallible;
-use std::future::{Ready, ready};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use futures_util::future::Either;
+use futures_util::future::{BoxFuture, Either, ready};
 use http::{Request, Response};
 use tonic::Status;
 use tonic::body::Body;
 use tower::{Layer, Service};
 
-use super::{AccessList, Bindings, Clearance, Denied, Identity, Rule, row_of};
+use super::{AccessList, Audit, Bindings, Clearance, Denied, Identity, Rule, audit, row_of};
 use crate::tls::{Peer, Thumbprint};
 
 /// Puts an [`AccessService`] in front of a router.
@@ -70,10 +69,11 @@ pub struct AccessService<S> {
 impl<S, B> Service<Request<B>> for AccessService<S>
 where
     S: Service<Request<B>, Response = Response<Body>, Error = Infallible>,
+    S::Future: Send + 'static,
 {
     type Response = Response<Body>;
     type Error = Infallible;
-    type Future = Either<S::Future, Ready<Result<Response<Body>, Infallible>>>;
+    type Future = Either<S::Future, BoxFuture<'static, Result<Response<Body>, Infallible>>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         self.inner.poll_ready(cx)
@@ -83,10 +83,16 @@ where
         let peer = request.extensions().get::<Peer>().map(|peer| peer.thumbprint);
         match self.access.identify(peer, request.uri().path()) {
             Ok(identity) => {
-                request.extensions_mut().insert(identity);
-                Either::Left(self.inner.call(request))
+                request.extensions_mut().insert(identity.clone());
+                let call = self.inner.call(request);
+                match identity.row.audit {
+                    Audit::Refusals => Either::Left(call),
+                    Audit::Answer | Audit::Stream => {
+                        Either::Right(Box::pin(audit::audited(identity, call)))
+                    }
+                }
             }
-            Err(denied) => Either::Right(ready(Ok(Status::from(denied).into_http()))),
+            Err(denied) => Either::Right(Box::pin(ready(Ok(Status::from(denied).into_http())))),
         }
     }
 }

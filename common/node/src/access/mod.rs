@@ -7,6 +7,7 @@
 //! [`Identity::require_database`] once they have decoded which database is meant. This module
 //! stores nothing: who keeps which id a grant is bound to implements [`Bindings`].
 
+pub mod audit;
 mod denied;
 pub mod grants;
 mod layer;
@@ -20,7 +21,7 @@ use jackdaw_common::{DatabaseId, DatabaseName};
 
 pub use denied::Denied;
 pub use layer::{AccessLayer, AccessService};
-pub use rules::{ROWS, Row, Rule, row_of};
+pub use rules::{Audit, ROWS, Row, Rule, row_of};
 
 use crate::tls::Thumbprint;
 

@@ -19,6 +19,17 @@ pub enum Rule {
     Database(Level),
 }
 
+/// Which calls of a method are lines of the audit log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Audit {
+    /// Those that are refused, as of every method.
+    Refusals,
+    /// All, once they are answered.
+    Answer,
+    /// All, once the stream of their answer has ended.
+    Stream,
+}
+
 /// A method and its rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Row {
@@ -26,6 +37,8 @@ pub struct Row {
     pub method: &'static str,
     /// What it asks.
     pub rule: Rule,
+    /// What is logged of it.
+    pub audit: Audit,
 }
 
 /// The row of a request path; none means refused.
@@ -34,7 +47,17 @@ pub fn row_of(path: &str) -> Option<&'static Row> {
 }
 
 const fn row(method: &'static str, rule: Rule) -> Row {
-    Row { method, rule }
+    Row { method, rule, audit: Audit::Refusals }
+}
+
+/// A method that changes databases, connection strings or tasks.
+const fn change(method: &'static str, rule: Rule) -> Row {
+    Row { method, rule, audit: Audit::Answer }
+}
+
+/// A method that takes all of a database away.
+const fn export(method: &'static str, rule: Rule) -> Row {
+    Row { method, rule, audit: Audit::Stream }
 }
 
 const READ: Rule = Rule::Database(Level::Read);
@@ -43,26 +66,26 @@ const ADMIN: Rule = Rule::Database(Level::Admin);
 
 /// The table, by service.
 pub const ROWS: &[Row] = &[
-    row("/jackdaw.control.v1.Databases/CreateDatabase", Rule::Operator),
+    change("/jackdaw.control.v1.Databases/CreateDatabase", Rule::Operator),
     row("/jackdaw.control.v1.Databases/GetDatabase", READ),
     // Answers with the databases that the caller may read.
     row("/jackdaw.control.v1.Databases/ListDatabases", Rule::AnyTrusted),
-    row("/jackdaw.control.v1.Databases/DeleteDatabase", Rule::Operator),
-    row("/jackdaw.control.v1.Databases/BackupDatabase", Rule::Operator),
-    row("/jackdaw.control.v1.Databases/RestoreDatabase", Rule::Operator),
-    row("/jackdaw.control.v1.Databases/RetireIncarnations", Rule::Operator),
-    row("/jackdaw.control.v1.ConnectionStrings/CreateConnectionString", ADMIN),
+    change("/jackdaw.control.v1.Databases/DeleteDatabase", Rule::Operator),
+    export("/jackdaw.control.v1.Databases/BackupDatabase", Rule::Operator),
+    change("/jackdaw.control.v1.Databases/RestoreDatabase", Rule::Operator),
+    change("/jackdaw.control.v1.Databases/RetireIncarnations", Rule::Operator),
+    change("/jackdaw.control.v1.ConnectionStrings/CreateConnectionString", ADMIN),
     row("/jackdaw.control.v1.ConnectionStrings/GetConnectionString", ADMIN),
     row("/jackdaw.control.v1.ConnectionStrings/ListConnectionStrings", ADMIN),
-    row("/jackdaw.control.v1.ConnectionStrings/UpdateConnectionString", ADMIN),
-    row("/jackdaw.control.v1.ConnectionStrings/DeleteConnectionString", ADMIN),
-    row("/jackdaw.control.v1.ExternalReplications/CreateExternalReplication", Rule::Operator),
+    change("/jackdaw.control.v1.ConnectionStrings/UpdateConnectionString", ADMIN),
+    change("/jackdaw.control.v1.ConnectionStrings/DeleteConnectionString", ADMIN),
+    change("/jackdaw.control.v1.ExternalReplications/CreateExternalReplication", Rule::Operator),
     row("/jackdaw.control.v1.ExternalReplications/GetExternalReplication", READ),
     row("/jackdaw.control.v1.ExternalReplications/ListExternalReplications", READ),
-    row("/jackdaw.control.v1.ExternalReplications/UpdateExternalReplication", Rule::Operator),
-    row("/jackdaw.control.v1.ExternalReplications/DeleteExternalReplication", Rule::Operator),
-    row("/jackdaw.control.v1.ExternalReplications/EnableExternalReplication", Rule::Operator),
-    row("/jackdaw.control.v1.ExternalReplications/DisableExternalReplication", Rule::Operator),
+    change("/jackdaw.control.v1.ExternalReplications/UpdateExternalReplication", Rule::Operator),
+    change("/jackdaw.control.v1.ExternalReplications/DeleteExternalReplication", Rule::Operator),
+    change("/jackdaw.control.v1.ExternalReplications/EnableExternalReplication", Rule::Operator),
+    change("/jackdaw.control.v1.ExternalReplications/DisableExternalReplication", Rule::Operator),
     row("/jackdaw.control.v1.ExternalReplications/WatchExternalReplication", READ),
     row("/jackdaw.documents.v1.Documents/GetDocument", READ),
     row("/jackdaw.documents.v1.Documents/PutDocument", READ_WRITE),

@@ -1,9 +1,10 @@
 //! What `access` promises, tried out.
 
+mod changes;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
-use std::io::{self, Write};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use http::{Request, Response};
 use jackdaw_common::{DatabaseId, DatabaseName};
@@ -15,6 +16,7 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 use tower::{Layer as _, ServiceExt as _, service_fn};
 
+use self::changes::Lines;
 use super::*;
 use crate::tls::Peer;
 
@@ -288,37 +290,17 @@ async fn the_layer_admits_by_the_peer_of_the_connection() {
     assert_eq!(Identity::of(&nobody).unwrap_err(), Denied::NoCertificate);
 }
 
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 #[test]
 fn every_refusal_is_one_line_of_the_audit_log() {
     let lines = Lines::default();
-    let writer = lines.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .json()
-        .with_writer(move || writer.clone())
-        .with_max_level(tracing::Level::TRACE)
-        .finish();
+    let subscriber = lines.subscriber();
     tracing::subscriber::with_default(subscriber, || {
         // Another test may be the first to come by, when nobody listens: then tracing takes the
         // line for one that nobody wants, until it is told to ask again.
-        while lines.0.lock().unwrap().is_empty() {
+        while lines.take().is_empty() {
             layer().identify(None, READS).unwrap_err();
             tracing::callsite::rebuild_interest_cache();
         }
-        lines.0.lock().unwrap().clear();
         identity(ADMIN, READS)
             .unwrap()
             .require_database(&name("shop"), Some(FIRST), Level::Admin)
@@ -331,9 +313,7 @@ fn every_refusal_is_one_line_of_the_audit_log() {
         let reader = identity(READ, WRITES).unwrap();
         reader.require_database(&name("shop"), Some(FIRST), Level::Read).unwrap_err();
     });
-    let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
-    let events: Vec<serde_json::Value> =
-        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let events = lines.take();
     let found: Vec<_> = events
         .iter()
         .map(|event| {

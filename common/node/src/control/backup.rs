@@ -5,7 +5,7 @@
 //!   the call's request stream ──► reader ──► rows ── blocking: commit ──► a database to be
 //! ```
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _};
@@ -19,17 +19,19 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 
-use super::{blocking, databases::already_exists, door, failure, names};
+use super::{blocking, databases::already_exists, door, failure, names, pace};
+use crate::access::audit;
 use crate::catalog::{Catalog, Database, Restoration, RestoreError};
 
 /// Pieces of a backup on their way to a client.
 pub type Pieces = ReceiverStream<Result<BackupDatabaseResponse, Status>>;
 
 /// Pieces that are read ahead of a client.
-const PIECES_QUEUED_MAX: usize = 4;
+pub(super) const PIECES_QUEUED_MAX: usize = 4;
 
-/// The backup of a database, of the snapshot that is published now.
-pub(super) fn backup(database: Arc<Database>) -> Pieces {
+/// The backup of a database, of the snapshot that is published now, for a client that takes a
+/// piece within `stall_max`.
+pub(super) fn backup(database: Arc<Database>, stall_max: Duration) -> Pieces {
     let (sender, receiver) = mpsc::channel(PIECES_QUEUED_MAX);
     tokio::spawn(async move {
         let (name, snapshot) = (database.name().clone(), database.store().snapshot());
@@ -41,7 +43,7 @@ pub(super) fn backup(database: Arc<Database>) -> Pieces {
             biased;
             ending = ending => Err(door::ended(&name, ending)),
             () = sender.closed() => return,
-            outcome = feed(&sender, pieces) => outcome,
+            outcome = feed(&sender, pieces, stall_max) => outcome,
         };
         if let Err(error) = outcome {
             // A client that is gone needs no error.
@@ -54,9 +56,10 @@ pub(super) fn backup(database: Arc<Database>) -> Pieces {
 async fn feed(
     sender: &mpsc::Sender<Result<BackupDatabaseResponse, Status>>,
     mut pieces: Box<dyn Iterator<Item = Result<Bytes, StoreError>> + Send>,
+    stall_max: Duration,
 ) -> Result<(), WireError> {
     loop {
-        let Ok(room) = sender.reserve().await else { return Ok(()) };
+        let Some(room) = pace::room(sender, stall_max).await? else { return Ok(()) };
         let (piece, rest) = blocking(move || Ok((pieces.next(), pieces))).await?;
         pieces = rest;
         match piece {
@@ -91,10 +94,13 @@ pub(super) async fn restore(
         let RestoreDatabaseRequest { database_id, data } = piece?;
         let name = match &name {
             Some(name) => name,
-            None => name.insert(
-                DatabaseName::new(&database_id)
-                    .map_err(|error| WireError::field("database_id", error))?,
-            ),
+            None => {
+                audit::about(format_args!("databases/{database_id}"));
+                name.insert(
+                    DatabaseName::new(&database_id)
+                        .map_err(|error| WireError::field("database_id", error))?,
+                )
+            }
         };
         reader.take(&data).map_err(invalid)?;
         if restoration.is_none()

@@ -17,11 +17,12 @@ use tonic::{Request, Response, Status, Streaming};
 use super::{
     backup::{self, Pieces},
     door, editing, failure, names,
+    pace::CLIENT_STALL_MAX,
     paging::Scope,
 };
 use crate::{
     access::grants::Grants,
-    access::{Identity, Level},
+    access::{Identity, Level, audit},
     catalog::{Asked, Catalog, CreateError, Database, DeleteError},
 };
 
@@ -105,6 +106,7 @@ impl Databases for DatabasesService {
     ) -> Result<Response<wire::Database>, Status> {
         door::operator(request.extensions())?;
         let request = request.into_inner();
+        audit::about(format_args!("databases/{}", request.database_id));
         let what = wire::CreateDatabaseRequest {
             database_id: request.database_id.clone(),
             ..Default::default()
@@ -167,7 +169,7 @@ impl Databases for DatabasesService {
         let name = names::database("name", &request.get_ref().name)?;
         let database = door::enter(&self.catalog, request.extensions(), &name, Level::Admin)?;
         tracing::info!(database = %name, caller = identity.name(), "backup begins");
-        Ok(Response::new(backup::backup(database)))
+        Ok(Response::new(backup::backup(database, CLIENT_STALL_MAX)))
     }
 
     async fn restore_database(

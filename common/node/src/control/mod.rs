@@ -12,6 +12,7 @@ pub mod failure;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod names;
+pub mod pace;
 pub mod paging;
 #[cfg(test)]
 mod tests;

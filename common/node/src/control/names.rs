@@ -1,7 +1,10 @@
-//! Resource names: `databases/{database}`, and what lies in a database.
+//! Resource names: `databases/{database}`, and what lies in a database. Whatever is read here is
+//! what the audit log says that a call is about.
 
 use jackdaw_common::DatabaseName;
 use jackdaw_proto::wire::WireError;
+
+use crate::access::audit;
 
 /// The name of a database as a resource.
 #[must_use]
@@ -21,6 +24,7 @@ pub fn of_child(database: &DatabaseName, collection: &str, child: &str) -> Strin
 ///
 /// `FIELD_INVALID` at `field`.
 pub fn database(field: &str, name: &str) -> Result<DatabaseName, WireError> {
+    audit::about(name);
     let parsed = name.strip_prefix("databases/").filter(|rest| !rest.contains('/'));
     let database = parsed.ok_or_else(|| wrong(field, name, "databases/{database}"))?;
     database_name(field, database)
@@ -36,6 +40,7 @@ pub fn child(
     name: &str,
     collection: &str,
 ) -> Result<(DatabaseName, String), WireError> {
+    audit::about(name);
     let mut parts = name.split('/');
     match (parts.next(), parts.next(), parts.next(), parts.next(), parts.next()) {
         (Some("databases"), Some(database), Some(found), Some(child), None)

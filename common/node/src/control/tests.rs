@@ -10,11 +10,13 @@ use jackdaw_proto::{
     wire::Reason,
 };
 use jackdaw_store::{RecordError, StoreError};
+use tokio::time::{sleep, timeout};
+use tokio_stream::StreamExt as _;
 use tonic::Status;
 
 use super::{
-    failure,
-    fixture::{Caller, Site, fields, refused},
+    backup, failure,
+    fixture::{Caller, Site, fields, refused, replicate},
     names,
     paging::{PAGE_ENTRIES, PAGE_ENTRIES_MAX, Scope},
 };
@@ -54,8 +56,8 @@ async fn a_database_is_created_once_shown_and_deleted() {
 #[tokio::test]
 async fn the_counts_of_a_database_are_shown() {
     let (site, database) = Site::with_orders().await;
-    super::fixture::replicate(database.store(), "a", Some("{}"), 1).await;
-    super::fixture::replicate(database.store(), "b", None, 2).await;
+    replicate(database.store(), "a", Some("{}"), 1).await;
+    replicate(database.store(), "b", None, 2).await;
     let shown = site.databases(Caller::Reader).get_database(get("databases/Orders")).await;
     let shown = shown.unwrap().into_inner();
     assert_eq!((shown.documents, shown.tombstones, shown.conflicts), (1, 1, 0));
@@ -280,4 +282,22 @@ fn errors_of_a_store_have_their_reasons() {
     }
     let changed = failure::record(&RecordError::Changed { index: 0 });
     assert_eq!(changed.reason(), Reason::ConcurrentChange);
+}
+
+#[tokio::test]
+async fn a_backup_whose_client_takes_nothing_ends_and_says_so() {
+    let (_site, database) = Site::with_orders().await;
+    let body = format!(r#"{{"a":"{}"}}"#, "x".repeat(300_000));
+    for etag in 1..12 {
+        let id = format!("users/{etag}");
+        replicate(database.store(), &id, Some(&body), etag).await;
+    }
+    let longest = Duration::from_millis(500);
+    let pieces = backup::backup(database, longest);
+    sleep(longest * 3).await;
+    let rest = timeout(Duration::from_secs(20), pieces.collect::<Vec<_>>());
+    let mut rest = rest.await.unwrap();
+    refused(rest.pop().unwrap(), Reason::ClientStalled);
+    assert_eq!(rest.len(), backup::PIECES_QUEUED_MAX);
+    assert!(rest.iter().all(Result::is_ok));
 }

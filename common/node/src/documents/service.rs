@@ -25,7 +25,7 @@ use super::{
 use crate::{
     access::Level,
     catalog::{Catalog, Database},
-    control::door,
+    control::{door, pace::CLIENT_STALL_MAX},
 };
 
 /// Reads and writes the documents of a service's databases.
@@ -137,7 +137,7 @@ impl Documents for DocumentsService {
         let (_, extensions, request) = request.into_parts();
         let database = self.enter(&extensions, &request.database, Level::Read)?;
         let prefix = read::prefix(&request.id_prefix)?;
-        Ok(Response::new(stream::stream(database, prefix)))
+        Ok(Response::new(stream::stream(database, prefix, CLIENT_STALL_MAX)))
     }
 
     async fn bulk_write(
@@ -156,6 +156,7 @@ impl Documents for DocumentsService {
     ) -> Result<Response<Self::WatchChangesStream>, Status> {
         let (_, extensions, request) = request.into_parts();
         let database = self.enter(&extensions, &request.database, Level::Read)?;
-        Ok(Response::new(watch::watch(database, request.after_etag)?))
+        let changes = watch::watch(database, request.after_etag, CLIENT_STALL_MAX)?;
+        Ok(Response::new(changes))
     }
 }

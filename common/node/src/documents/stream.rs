@@ -5,9 +5,10 @@
 //! ```
 //!
 //! No thread waits for a slow client: a part is read when there is room for it. The feeder ends,
-//! and lets go of its snapshot, when the client is gone or the database ends.
+//! and lets go of its snapshot, when the client is gone or takes nothing for too long, or when the
+//! database ends.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use jackdaw_common::Version;
 use jackdaw_proto::{
@@ -26,7 +27,7 @@ use super::{
 };
 use crate::{
     catalog::Database,
-    control::{blocking, door, failure},
+    control::{blocking, door, failure, pace},
 };
 
 type Sender = mpsc::Sender<Result<StreamDocumentsResponse, Status>>;
@@ -34,8 +35,13 @@ type Sender = mpsc::Sender<Result<StreamDocumentsResponse, Status>>;
 /// Parts on their way to a client.
 pub(super) type Parts<T> = ReceiverStream<Result<T, Status>>;
 
-/// The documents whose ids begin with `prefix`, in lower case.
-pub(super) fn stream(database: Arc<Database>, prefix: String) -> Parts<StreamDocumentsResponse> {
+/// The documents whose ids begin with `prefix`, in lower case, for a client that takes a part
+/// within `stall_max`.
+pub(super) fn stream(
+    database: Arc<Database>,
+    prefix: String,
+    stall_max: Duration,
+) -> Parts<StreamDocumentsResponse> {
     let (sender, receiver) = mpsc::channel(PARTS_QUEUED_MAX);
     tokio::spawn(async move {
         let (name, snapshot) = (database.name().clone(), database.store().snapshot());
@@ -45,7 +51,7 @@ pub(super) fn stream(database: Arc<Database>, prefix: String) -> Parts<StreamDoc
             biased;
             ending = ending => Err(door::ended(&name, ending)),
             () = sender.closed() => return,
-            outcome = feed(&sender, snapshot, prefix) => outcome,
+            outcome = feed(&sender, snapshot, prefix, stall_max) => outcome,
         };
         if let Err(error) = outcome {
             // A client that is gone needs no error.
@@ -55,10 +61,15 @@ pub(super) fn stream(database: Arc<Database>, prefix: String) -> Parts<StreamDoc
     ReceiverStream::new(receiver)
 }
 
-async fn feed(sender: &Sender, snapshot: Snapshot, prefix: String) -> Result<(), WireError> {
+async fn feed(
+    sender: &Sender,
+    snapshot: Snapshot,
+    prefix: String,
+    stall_max: Duration,
+) -> Result<(), WireError> {
     let mut after = None;
     loop {
-        let Ok(room) = sender.reserve().await else { return Ok(()) };
+        let Some(room) = pace::room(sender, stall_max).await? else { return Ok(()) };
         let (snapshot, prefix) = (snapshot.clone(), prefix.clone());
         let (part, last) = blocking(move || {
             read_part(&snapshot, &prefix, after).map_err(|error| failure::store(&error))

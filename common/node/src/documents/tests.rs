@@ -3,6 +3,7 @@
 mod body;
 mod bulk;
 mod follow;
+mod pace;
 mod read;
 mod write;
 

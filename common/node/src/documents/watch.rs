@@ -5,9 +5,10 @@
 //! ```
 //!
 //! The feeder wakes at once on every commit and never polls. While the client is slow, commits
-//! gather; what was overwritten meanwhile is then seen once.
+//! gather; what was overwritten meanwhile is then seen once. A client that has parts to take and
+//! takes none for too long is given up; one that waits for changes is not.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use jackdaw_common::Etag;
 use jackdaw_proto::{
@@ -23,12 +24,12 @@ use tonic::Status;
 use super::{PART_BYTES, PART_CHANGES_MAX, PARTS_QUEUED_MAX, stream::Parts};
 use crate::{
     catalog::Database,
-    control::{blocking, door, failure},
+    control::{blocking, door, failure, pace},
 };
 
 type Sender = mpsc::Sender<Result<WatchChangesResponse, Status>>;
 
-/// The changes after an etag, or from now on.
+/// The changes after an etag, or from now on, for a client that takes a part within `stall_max`.
 ///
 /// # Errors
 ///
@@ -36,6 +37,7 @@ type Sender = mpsc::Sender<Result<WatchChangesResponse, Status>>;
 pub(super) fn watch(
     database: Arc<Database>,
     after: Option<u64>,
+    stall_max: Duration,
 ) -> Result<Parts<WatchChangesResponse>, WireError> {
     let last = database.store().last_etag();
     let after = match after {
@@ -54,7 +56,7 @@ pub(super) fn watch(
             biased;
             ending = ending => door::ended(&name, ending),
             () = sender.closed() => return,
-            error = follow(&sender, store, after) => error,
+            error = follow(&sender, store, after, stall_max) => error,
         };
         // A client that is gone needs no error.
         let _ = sender.send(Err(error.into())).await;
@@ -68,7 +70,7 @@ fn not_issued(after: u64, last: Etag) -> WireError {
 }
 
 /// Reports until it cannot; answers why.
-async fn follow(sender: &Sender, store: Store, after: Etag) -> WireError {
+async fn follow(sender: &Sender, store: Store, after: Etag, stall_max: Duration) -> WireError {
     let mut published = store.subscribe();
     let mut reported = after;
     let mut first = true;
@@ -85,8 +87,12 @@ async fn follow(sender: &Sender, store: Store, after: Etag) -> WireError {
             };
             let last = Etag::new(response.last_etag).unwrap_or(reported);
             if first || last > reported {
-                // The client being gone, `watch` ends this.
-                let _ = sender.send(Ok(response)).await;
+                match pace::room(sender, stall_max).await {
+                    Ok(Some(room)) => room.send(Ok(response)),
+                    // The client being gone, `watch` ends this.
+                    Ok(None) => {}
+                    Err(error) => return error,
+                }
             }
             (reported, first) = (last, false);
             if complete {

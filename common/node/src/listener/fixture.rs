@@ -11,9 +11,10 @@ use tokio::task::JoinHandle;
 use tonic::service::Routes;
 use tower::Layer as _;
 
-use super::{Drained, serve};
+use super::{Drained, Terms, limits, serve_on};
 use crate::access::{AccessEntry, AccessLayer, AccessList, Bindings, Clearance};
 use crate::channel::ReceiverUrl;
+use crate::clock::SystemClock;
 use crate::shutdown::Trigger;
 use crate::tls::{ServerTls, Thumbprint};
 
@@ -35,6 +36,12 @@ pub(crate) struct Running {
 impl Running {
     /// Serves health to the certificates of `trusted`.
     pub(crate) async fn start(tls: ServerTls, trusted: &[Thumbprint], drain: Duration) -> Self {
+        let grace = limits::CERTIFICATE_GRACE;
+        Self::start_on(Terms { drain, grace, clock: Arc::new(SystemClock) }, tls, trusted).await
+    }
+
+    /// The same, with times of its own.
+    pub(super) async fn start_on(terms: Terms, tls: ServerTls, trusted: &[Thumbprint]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (_, health) = tonic_health::server::health_reporter();
@@ -47,7 +54,7 @@ impl Running {
         let list = Arc::new(AccessList::new(trusted.iter().map(entry)));
         let service = AccessLayer::new(list, Arc::new(Unbound)).layer(Routes::new(health));
         let (trigger, shutdown) = Trigger::new();
-        let ended = tokio::spawn(serve(listener, tls, service, shutdown, drain));
+        let ended = tokio::spawn(serve_on(terms, listener, tls, service, shutdown));
         Self { address, trigger, ended }
     }
 

@@ -3,7 +3,10 @@
 //!
 //! Owns the accept loop and every limit that holds before a request is read. It knows no service:
 //! it is given one router (with the access layer in front). A connection's [`Peer`] is put into
-//! the extensions of each of its requests, with tonic's `TcpConnectInfo`.
+//! the extensions of each of its requests, with tonic's `TcpConnectInfo`. A connection lives no
+//! longer than its client's certificate.
+
+mod places;
 
 use std::convert::Infallible;
 use std::io;
@@ -18,6 +21,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use jackdaw_common::{Timestamp, clock::Clock};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
@@ -28,6 +32,8 @@ use tonic::body::Body;
 use tonic::transport::server::TcpConnectInfo;
 use tower::Service;
 
+use self::places::{Full, Place, Places};
+use crate::clock::SystemClock;
 use crate::shutdown::{Shutdown, Trigger};
 use crate::tls::{ALPN_HTTP2, CertificateUnreadable, Peer, ServerTls};
 
@@ -39,6 +45,10 @@ pub mod limits {
     /// Open connections. A pair and its people need a handful; with the window below this bounds
     /// the memory that peers can fill to 2 GiB, all of them holders of a trusted certificate.
     pub const CONNECTIONS_MAX: usize = 256;
+    /// Open connections of one certificate, and from one address: half of all, so that no one peer
+    /// keeps the others out. A sender needs one for each of its tasks, and dials a new one before
+    /// the end of an old one is noticed.
+    pub const PEER_CONNECTIONS_MAX: usize = CONNECTIONS_MAX / 2;
     /// Handshakes at a time: their signatures are what a stranger can make us compute. More wait
     /// in the kernel's queue.
     pub const HANDSHAKES_MAX: usize = 64;
@@ -67,6 +77,12 @@ pub mod limits {
     pub const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(20);
     /// ... when its answer has not come by then.
     pub const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(20);
+    /// How long the calls of a connection go on after its client's certificate has ended: a write
+    /// under way finishes; nobody is trusted for long without a certificate.
+    pub const CERTIFICATE_GRACE: Duration = Duration::from_secs(10);
+    /// How often the wall clock is compared with the end of a certificate: it may be set, and timers
+    /// rest while a machine sleeps.
+    pub const CERTIFICATE_CHECK_INTERVAL: Duration = Duration::from_secs(60);
     /// How long accepting rests when the process is out of files or memory.
     pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 }
@@ -90,7 +106,7 @@ pub async fn serve<S>(
     listener: TcpListener,
     tls: ServerTls,
     service: S,
-    mut shutdown: Shutdown,
+    shutdown: Shutdown,
     drain: Duration,
 ) -> Drained
 where
@@ -98,11 +114,41 @@ where
     S: Clone + Send + 'static,
     S::Future: Send + 'static,
 {
+    let grace = limits::CERTIFICATE_GRACE;
+    let terms = Terms { drain, grace, clock: Arc::new(SystemClock) };
+    serve_on(terms, listener, tls, service, shutdown).await
+}
+
+/// The times that [`serve`] keeps.
+#[derive(Clone)]
+struct Terms {
+    /// For calls that are open when the end is asked for.
+    drain: Duration,
+    /// For calls that are open when their client's certificate ends.
+    grace: Duration,
+    /// Tells when that is.
+    clock: Arc<dyn Clock>,
+}
+
+async fn serve_on<S>(
+    terms: Terms,
+    listener: TcpListener,
+    tls: ServerTls,
+    service: S,
+    mut shutdown: Shutdown,
+) -> Drained
+where
+    S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible>,
+    S: Clone + Send + 'static,
+    S::Future: Send + 'static,
+{
+    let drain = terms.drain;
     let (stop, stopped) = Trigger::new();
     let acceptor = Acceptor {
         tls: TlsAcceptor::from(tls.config()),
         http2: http2_builder(),
-        places: Arc::new(Semaphore::new(limits::CONNECTIONS_MAX)),
+        places: Arc::default(),
+        terms,
         stopped,
     };
     let handshakes = Arc::new(Semaphore::new(limits::HANDSHAKES_MAX));
@@ -116,11 +162,8 @@ where
         if let Some((stream, remote, handshake)) = accepted
             && let Some(place) = acceptor.place(remote)
         {
-            let connection = acceptor.clone().run(stream, remote, handshake, service.clone());
-            open.spawn(async move {
-                connection.await;
-                drop(place);
-            });
+            let arrived = Arrived { stream, remote, handshake, place };
+            open.spawn(acceptor.clone().run(arrived, service.clone()));
         }
     }
     drop(listener);
@@ -183,46 +226,57 @@ fn http2_builder() -> http2::Builder<TokioExecutor> {
 struct Acceptor {
     tls: TlsAcceptor,
     http2: http2::Builder<TokioExecutor>,
-    places: Arc<Semaphore>,
+    places: Arc<Places>,
+    terms: Terms,
     stopped: Shutdown,
+}
+
+/// A connection before its handshake, with the places that it holds.
+struct Arrived {
+    stream: TcpStream,
+    remote: SocketAddr,
+    handshake: OwnedSemaphorePermit,
+    place: Place,
 }
 
 impl Acceptor {
     /// A place among the open connections. Without one the connection is closed at once: its
     /// client tries again later, and those that are open are not disturbed.
-    fn place(&self, remote: SocketAddr) -> Option<OwnedSemaphorePermit> {
-        let place = self.places.clone().try_acquire_owned().ok();
-        if place.is_none() {
-            tracing::warn!(%remote, max = limits::CONNECTIONS_MAX, "too many connections");
-        }
-        place
+    fn place(&self, remote: SocketAddr) -> Option<Place> {
+        let place = self.places.take(remote.ip());
+        place.inspect_err(|full| tracing::warn!(%remote, "{full}")).ok()
     }
 
-    async fn run<S>(
-        mut self,
-        stream: TcpStream,
-        remote: SocketAddr,
-        handshake: OwnedSemaphorePermit,
-        service: S,
-    ) where
+    async fn run<S>(mut self, arrived: Arrived, service: S)
+    where
         S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible>,
         S: Clone + Send + 'static,
         S::Future: Send + 'static,
     {
+        let Arrived { stream, remote, handshake, mut place } = arrived;
         let local = stream.local_addr().ok();
         let shaken = tokio::select! {
             shaken = shake(&self.tls, stream) => shaken,
             () = self.stopped.requested() => return,
         };
         drop(handshake);
-        let (stream, peer) = match shaken {
-            Ok(shaken) => shaken,
+        let admitted = shaken.and_then(|(stream, peer)| {
+            place.belongs_to(peer.thumbprint)?;
+            Ok((stream, peer))
+        });
+        let (stream, peer) = match admitted {
+            Ok(admitted) => admitted,
+            Err(HandshakeError::Full(full)) => {
+                tracing::warn!(%remote, "{full}");
+                return;
+            }
             Err(error) => {
                 tracing::warn!(target: "audit", event = "handshake", %remote, "{error}");
                 return;
             }
         };
         tracing::debug!(%remote, thumbprint = %peer.thumbprint, name = peer.common_name, "open");
+        let (thumbprint, not_after) = (peer.thumbprint, peer.not_after);
         let tcp = TcpConnectInfo { local_addr: local, remote_addr: Some(remote) };
         let service = TowerToHyperService::new(OfPeer { inner: service, peer, tcp });
         let mut connection = pin!(self.http2.serve_connection(TokioIo::new(stream), service));
@@ -231,6 +285,15 @@ impl Acceptor {
             () = self.stopped.requested() => {
                 connection.as_mut().graceful_shutdown();
                 connection.await
+            }
+            () = ended_at(&*self.terms.clock, not_after) => {
+                tracing::info!(target: "audit", event = "certificate_ended", %remote, %thumbprint);
+                connection.as_mut().graceful_shutdown();
+                let Ok(ended) = timeout(self.terms.grace, connection).await else {
+                    tracing::debug!(%remote, "cut");
+                    return;
+                };
+                ended
             }
         };
         match ended {
@@ -253,6 +316,20 @@ enum HandshakeError {
     NoCertificate,
     #[error("{0}")]
     Certificate(#[from] CertificateUnreadable),
+    #[error("{0}")]
+    Full(#[from] Full),
+}
+
+/// Completes when a certificate that is valid until `not_after` has ended.
+async fn ended_at(clock: &dyn Clock, not_after: Timestamp) {
+    loop {
+        let now = clock.now();
+        if now > not_after {
+            return;
+        }
+        let left = Duration::from_micros(not_after.micros_since(now).saturating_add(1));
+        sleep(left.min(limits::CERTIFICATE_CHECK_INTERVAL)).await;
+    }
 }
 
 async fn shake(

@@ -1,5 +1,7 @@
 //! What `listener` promises, tried out.
 
+mod peers;
+
 use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
@@ -240,30 +242,6 @@ async fn a_connection_carries_so_many_calls_and_no_more() {
     assert!(timeout(Duration::from_millis(300), &mut waiting).await.is_err());
     open.pop();
     timeout(DRAIN, waiting).await.unwrap().unwrap();
-}
-
-#[tokio::test]
-async fn one_connection_too_many_is_closed_and_the_others_live_on() {
-    let authority = Authority::new();
-    let client = authority.client("sender");
-    let running =
-        Running::start(authority.server("receiver"), &[client.own_thumbprint()], DRAIN).await;
-    let url = running.url();
-    let mut open: Vec<_> = Vec::new();
-    while open.len() < limits::CONNECTIONS_MAX {
-        let some = (0..32).map(|_| connect(&url, &client));
-        open.extend(join_all(some).await.into_iter().map(Result::unwrap));
-    }
-    let error = connect(&url, &client).await.unwrap_err();
-    assert!(matches!(error.reason(), "NETWORK_ERROR" | "TLS_HANDSHAKE_FAILED"), "{error:?}");
-    check(open[0].clone()).await.unwrap();
-    open.pop();
-    let again = async {
-        while connect(&url, &client).await.is_err() {
-            sleep(Duration::from_millis(20)).await;
-        }
-    };
-    timeout(DRAIN, again).await.unwrap();
 }
 
 #[tokio::test]
