@@ -1,9 +1,6 @@
 //! A service ends within ten seconds of a SIGTERM, whatever its peers do, and at once at a second.
 
-use std::{
-    thread,
-    time::{Duration, Instant},
-};
+use std::{thread, time::Duration};
 
 use anyhow::{Context as _, Result};
 use jackdaw_proto::{
@@ -16,7 +13,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::{
     net::TcpStream,
     sync::mpsc,
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout},
 };
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, Streaming};
