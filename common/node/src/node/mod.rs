@@ -3,6 +3,7 @@
 //! The composition root of every Jackdaw service; `jackdaw serve`, `quickstart` and the role's own
 //! binaries start one and wait for its end. It knows roles by their trait only.
 
+mod details;
 mod health;
 mod housekeeping;
 mod long_calls;
@@ -40,7 +41,7 @@ use crate::{
     control::DatabasesService,
     documents::DocumentsService,
     listener::{self, Drained},
-    node::{health::Health, long_calls::LongCalls},
+    node::{details::Details, health::Health, long_calls::LongCalls},
     role::{Context, Role},
     shutdown::{Shutdown, Trigger},
     tls::{ClientTls, CredentialErrors, Credentials, ServerTls, TlsError},
@@ -119,7 +120,7 @@ impl Node {
         let address = bound.local_addr().map_err(listen)?;
         let (told, quiet) = Trigger::new();
         let service = LongCalls::new(whole(routes, names.clone()), quiet);
-        let service = AccessLayer::new(list, Arc::new(grants)).layer(service);
+        let service = Details::new(AccessLayer::new(list, Arc::new(grants)).layer(service));
         let server =
             tokio::spawn(listener::serve(bound, server_tls, service, drain.clone(), config.drain));
         let (failing, failed) = watch::channel(None);

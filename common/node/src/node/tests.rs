@@ -3,14 +3,15 @@
 use std::{convert::Infallible, future::Ready, net::Ipv4Addr, task::Poll};
 
 use futures_util::future::BoxFuture;
-use http::{Request, Response};
+use http::{Request, Response, uri::PathAndQuery};
 use jackdaw_proto::wire::RemoteError;
 use tokio::time::{Instant, sleep};
-use tonic::{Code, Streaming, server::NamedService, transport::Channel};
+use tonic::{Streaming, server::NamedService, transport::Channel};
 use tonic_health::pb::{
     HealthCheckRequest, HealthCheckResponse, health_check_response::ServingStatus,
     health_client::HealthClient,
 };
+use tonic_prost::ProstCodec;
 use tonic_reflection::pb::{v1, v1alpha};
 use tower::Service;
 
@@ -114,7 +115,7 @@ async fn every_mounted_service_is_healthy_until_the_drain() {
     }
     // Of a role that is not here.
     let elsewhere = health.check(of("jackdaw.control.v1.ConnectionStrings")).await.unwrap_err();
-    assert_eq!(elsewhere.code(), Code::NotFound);
+    assert!(RemoteError::from_status(&elsewhere).is(Reason::ServiceNotFound), "{elsewhere:?}");
 
     let stopping = tokio::spawn(node.stop());
     for (name, mut watch) in watches {
@@ -123,6 +124,40 @@ async fn every_mounted_service_is_healthy_until_the_drain() {
         assert_eq!(RemoteError::from_status(&end).known(), Some(Reason::Draining), "{name}");
     }
     stopping.await.unwrap();
+}
+
+/// The error of a call that sends `message` as if it were what the method takes.
+async fn sent<M>(channel: &Channel, method: &'static str, message: M) -> RemoteError
+where
+    M: prost::Message + Send + Sync + 'static,
+{
+    let mut client = tonic::client::Grpc::new(channel.clone());
+    client.ready().await.unwrap();
+    let (path, codec) = (PathAndQuery::from_static(method), ProstCodec::<M, ()>::default());
+    let request = tonic::Request::new(tokio_stream::once(message));
+    let answers =
+        async { client.streaming(request, path, codec).await?.into_inner().message().await };
+    RemoteError::from_status(&answers.await.unwrap_err())
+}
+
+#[tokio::test]
+async fn what_is_no_request_is_refused_with_a_reason() {
+    let (_authority, node, channel) = served().await;
+    let methods = [
+        "/jackdaw.control.v1.Databases/GetDatabase",
+        "/jackdaw.documents.v1.Documents/GetDocument",
+        "/jackdaw.documents.v1.Documents/BulkWrite",
+    ];
+    for method in methods {
+        // A number, where each of them has a text or a message.
+        let error = sent(&channel, method, 7_u64).await;
+        assert!(error.is(Reason::RequestMalformed), "{method}: {error:?}");
+    }
+    let error = sent(&channel, methods[0], "x".repeat(5 << 20)).await;
+    assert!(error.is(Reason::MessageTooLarge), "{error:?}");
+    let error = sent(&channel, "/jackdaw.documents.v1.Documents/Chek", ()).await;
+    assert!(error.is(Reason::MethodUnknown), "{error:?}");
+    node.stop().await;
 }
 
 #[tokio::test]
