@@ -61,6 +61,24 @@ reasons! {
         ClientStalled = "CLIENT_STALLED", Aborted,
             "The client took nothing of a stream for too long, so the stream was ended.",
             "Call again, and read what comes; a watch of changes goes on from the last etag seen.";
+        RequestMalformed = "REQUEST_MALFORMED", Internal,
+            "What came as a request is no message of its type, or not framed as gRPC does; `cause` \
+             says what is wrong.",
+            "Generate the client of this version's `.proto` files; look at what is between the \
+             two.";
+        MessageTooLarge = "MESSAGE_TOO_LARGE", OutOfRange,
+            "A message of a request is larger than the service takes; `bytes_max` says how large \
+             it may be.",
+            "Divide the request, or send what is large in a stream.";
+        CompressionUnsupported = "COMPRESSION_UNSUPPORTED", Unimplemented,
+            "The request is compressed in a way that the service does not take.",
+            "Send it uncompressed; `grpc-accept-encoding` has what is taken.";
+        ServiceNotFound = "SERVICE_NOT_FOUND", NotFound,
+            "Health was asked for a service that this process does not have.",
+            "Ask with the full name of a service, or with the empty name for the whole process.";
+        DescriptorNotFound = "DESCRIPTOR_NOT_FOUND", NotFound,
+            "Reflection was asked for a symbol, a file or an extension that it does not know.",
+            "Check the name; reflection lists the services that there are.";
         Internal = "INTERNAL", Internal,
             "The service failed in a way that it does not expect.",
             "Look at the service's log, and report it.";

@@ -3,6 +3,8 @@
 //! The composition root of every Jackdaw service; `jackdaw serve`, `quickstart` and the role's own
 //! binaries start one and wait for its end. It knows roles by their trait only.
 
+mod details;
+mod health;
 mod housekeeping;
 mod long_calls;
 pub mod process;
@@ -26,7 +28,6 @@ use tonic::{
     body::Body,
     service::{Routes, RoutesBuilder},
 };
-use tonic_health::server::HealthReporter;
 use tower::Layer as _;
 
 use crate::{
@@ -40,7 +41,7 @@ use crate::{
     control::DatabasesService,
     documents::DocumentsService,
     listener::{self, Drained},
-    node::long_calls::LongCalls,
+    node::{details::Details, health::Health, long_calls::LongCalls},
     role::{Context, Role},
     shutdown::{Shutdown, Trigger},
     tls::{ClientTls, CredentialErrors, Credentials, ServerTls, TlsError},
@@ -102,18 +103,16 @@ impl Node {
 
         let names: Vec<_> = roles.iter().map(|role| role.name()).collect();
         let names = names.join(",");
-        let (health, health_service) = tonic_health::server::health_reporter();
-        health.set_service_status("", tonic_health::ServingStatus::Serving).await;
-        let reflection = tonic_reflection::server::Builder::configure()
-            .register_encoded_file_descriptor_set(jackdaw_proto::FILE_DESCRIPTOR_SET)
-            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-            .build_v1()?;
+        let (reporter, health_service) = tonic_health::server::health_reporter();
         let mut routes = Routes::builder();
-        routes.add_service(health_service).add_service(reflection);
+        routes.add_service(health_service);
+        mount_reflection(&mut routes)?;
         routes.add_service(DocumentsService::server(catalog.clone()));
         routes.add_service(DatabasesService::server(catalog.clone(), grants.clone()));
         let mut background: Vec<_> =
             roles.into_iter().map(|role| tokio::spawn(role.mount(&context, &mut routes))).collect();
+        let routes = routes.routes();
+        let health = Health::serving(reporter, &routes).await;
 
         let bound = TcpListener::bind(config.listen).await;
         let listen = |source| StartError::Listen { address: config.listen, source };
@@ -121,7 +120,7 @@ impl Node {
         let address = bound.local_addr().map_err(listen)?;
         let (told, quiet) = Trigger::new();
         let service = LongCalls::new(whole(routes, names.clone()), quiet);
-        let service = AccessLayer::new(list, Arc::new(grants)).layer(service);
+        let service = Details::new(AccessLayer::new(list, Arc::new(grants)).layer(service));
         let server =
             tokio::spawn(listener::serve(bound, server_tls, service, drain.clone(), config.drain));
         let (failing, failed) = watch::channel(None);
@@ -135,9 +134,21 @@ impl Node {
     }
 }
 
+/// Reflection, also in the version before its first, which many clients still ask for.
+fn mount_reflection(routes: &mut RoutesBuilder) -> Result<(), tonic_reflection::server::Error> {
+    let descriptors = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(jackdaw_proto::FILE_DESCRIPTOR_SET)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
+    routes.add_service(descriptors().build_v1()?);
+    routes.add_service(descriptors().build_v1alpha()?);
+    Ok(())
+}
+
 /// All routes, with an answer for methods that exist, as the access layer knows, but belong to a
 /// role which is not here.
-fn whole(routes: RoutesBuilder, roles: String) -> Routes {
+fn whole(routes: Routes, roles: String) -> Routes {
     let elsewhere = move |uri: http::Uri| {
         let method = uri.path();
         let text = format!("{method} is not served here: the roles of this service are {roles}");
@@ -145,7 +156,7 @@ fn whole(routes: RoutesBuilder, roles: String) -> Routes {
         let error = error.with("method", method).with("roles", &roles);
         std::future::ready(Status::from(error).into_http::<Body>())
     };
-    Routes::from(routes.routes().into_axum_router().fallback(elsewhere)).prepare()
+    Routes::from(routes.into_axum_router().fallback(elsewhere)).prepare()
 }
 
 /// A node that serves.
@@ -202,10 +213,10 @@ impl fmt::Debug for Running {
 
 /// Once the node drains: says that it is not to be called any more, and ends long calls. Fires
 /// `told` when everybody who watches its health can know.
-async fn not_serving(health: HealthReporter, catalog: Catalog, mut drain: Shutdown, told: Trigger) {
+async fn not_serving(health: Health, catalog: Catalog, mut drain: Shutdown, told: Trigger) {
     drain.requested().await;
     catalog.drain();
-    health.set_service_status("", tonic_health::ServingStatus::NotServing).await;
+    health.not_serving().await;
     told.fire();
 }
 
