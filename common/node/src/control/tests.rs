@@ -297,7 +297,7 @@ async fn a_backup_whose_client_takes_nothing_ends_and_says_so() {
     sleep(longest * 3).await;
     let rest = timeout(Duration::from_secs(20), pieces.collect::<Vec<_>>());
     let mut rest = rest.await.unwrap();
-    refused(rest.pop().unwrap(), Reason::ClientStalled);
+    refused(rest.pop().unwrap().map(drop), Reason::ClientStalled);
     assert_eq!(rest.len(), backup::PIECES_QUEUED_MAX);
     assert!(rest.iter().all(Result::is_ok));
 }

@@ -135,7 +135,7 @@ impl Clock for From {
 }
 
 /// How long the certificate of a client is still valid.
-const LEFT: Duration = Duration::from_millis(500);
+const LEFT: Duration = Duration::from_millis(1_500);
 
 /// A service that has this client, whose certificate ends after [`LEFT`].
 async fn with_ending_certificate(grace: Duration) -> (Running, Channel) {
