@@ -9,6 +9,7 @@ use jackdaw_common::{
     ChangeVector, Collection, Content, DatabaseId, DatabaseName, Entry, Etag, IncarnationId, Item,
     Timestamp, TransactionMark, Version,
 };
+pub(crate) use jackdaw_proto::control as wire;
 use jackdaw_proto::{
     control::databases_client::DatabasesClient,
     documents::documents_client::DocumentsClient,

@@ -80,8 +80,8 @@ pub mod limits {
     /// How long the calls of a connection go on after its client's certificate has ended: a write
     /// under way finishes; nobody is trusted for long without a certificate.
     pub const CERTIFICATE_GRACE: Duration = Duration::from_secs(10);
-    /// How often the wall clock is compared with the end of a certificate: it may be set, and timers
-    /// rest while a machine sleeps.
+    /// How often the wall clock is compared with the end of a certificate: it may be set, and
+    /// timers rest while a machine sleeps.
     pub const CERTIFICATE_CHECK_INTERVAL: Duration = Duration::from_secs(60);
     /// How long accepting rests when the process is out of files or memory.
     pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);

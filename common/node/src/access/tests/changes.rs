@@ -4,14 +4,13 @@ use std::io::{self, Write};
 use std::sync::Mutex;
 use std::time::Duration;
 
-use jackdaw_proto::control as wire;
 use tokio::time::timeout;
 use tokio_stream::StreamExt as _;
 use tracing::Subscriber;
 use tracing::instrument::WithSubscriber as _;
 
 use super::*;
-use crate::control::fixture::{Caller, Site, refused};
+use crate::control::fixture::{Caller, Site, refused, wire};
 
 #[derive(Clone, Default)]
 pub(super) struct Lines(Arc<Mutex<Vec<u8>>>);
