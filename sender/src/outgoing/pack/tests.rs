@@ -276,19 +276,22 @@ async fn a_transaction_that_does_not_fit_is_named() {
 #[tokio::test]
 async fn a_vector_that_is_too_long_for_any_destination_is_named() {
     let store = store(1);
-    let of = |entries: usize| {
+    let of = |entries: std::ops::Range<usize>| {
         let entry = |n: usize| {
             let incarnation = IncarnationId::from_bytes((n as u128 + 1).to_be_bytes());
             Entry { incarnation, etag: etag(1) }
         };
-        ChangeVector::from_entries((0..entries).map(entry))
+        ChangeVector::from_entries(entries.map(entry))
     };
-    arrive(&store, 2, &[("long", of(CHANGE_VECTOR_ENTRIES_MAX), None, false)]).await;
+    arrive(&store, 2, &[("longer", of(0..CHANGE_VECTOR_ENTRIES_MAX - 1), None, true)]).await;
     assert_eq!(all(&store, &nothing()).items, 1);
-    arrive(&store, 2, &[("longer", of(CHANGE_VECTOR_ENTRIES_MAX + 1), None, false)]).await;
+    // Whoever ends a conflict has seen all of its versions.
+    let other = CHANGE_VECTOR_ENTRIES_MAX..CHANGE_VECTOR_ENTRIES_MAX + 1;
+    arrive(&store, 3, &[("longer", of(other), None, false)]).await;
+    write(&store, vec![put("longer", "1")]).await;
     match pack(&store.snapshot(), Etag::ZERO, BatchLimits::default(), &nothing()) {
         Err(PackError::VectorTooLong { id, etag: at, error }) => {
-            assert_eq!((id.as_str(), at), ("longer", etag(2)));
+            assert_eq!((id.as_str(), at), ("longer", etag(3)));
             assert_eq!(error.entries, CHANGE_VECTOR_ENTRIES_MAX + 1);
         }
         other => panic!("{other:?}"),
