@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use jackdaw_common::{
     ChangeVector, Entry, Etag, IncarnationId, RunId, Timestamp,
-    limits::CURSOR_TASKS_MAX,
+    limits::{CHANGE_VECTOR_ENTRIES_MAX, CURSOR_TASKS_MAX},
     lineage::{Life, Lineage, Position},
 };
 
@@ -55,6 +55,16 @@ pub struct Owner {
     pub generation: u64,
 }
 
+/// Adds to what is remembered of a source, as long as that is no more than a vector may hold: the
+/// row is written with every batch, and one version may have seen anything.
+fn remember(known: &mut ChangeVector, more: &ChangeVector) {
+    let fits = known.len() + more.len() <= CHANGE_VECTOR_ENTRIES_MAX
+        || known.merge(more).len() <= CHANGE_VECTOR_ENTRIES_MAX;
+    if fits {
+        known.merge_from(more);
+    }
+}
+
 impl Cursor {
     /// The place of a source that was never received from.
     pub(crate) fn new(lineage: &Lineage, now: Timestamp) -> Self {
@@ -101,7 +111,7 @@ impl Cursor {
         let lives = self.position.lives.iter().chain(lineage.lives()).chain(own);
         let mut gone: Vec<_> = lives.map(|life| life.incarnation).collect();
         gone.extend(&self.position.former);
-        self.owed.merge_from(&self.received.without(&gone));
+        remember(&mut self.owed, &self.received.without(&gone));
         self.received = ChangeVector::empty();
         let common = common.min(self.whole);
         self.whole = common;
@@ -121,7 +131,7 @@ impl Cursor {
 
     /// A version came that has seen this, or a whole point.
     pub(crate) fn receive(&mut self, vector: &ChangeVector) {
-        self.received.merge_from(vector);
+        remember(&mut self.received, vector);
     }
 
     /// Everything the source held is durable here now.

@@ -120,7 +120,6 @@ pub(crate) fn begin(
     let before = cursor.etag();
     if let Kinship::Restored { common } = kinship {
         cursor.go_back(lineage, common, work.header.lineage().lives());
-        cursor.owed.check_bound()?;
     }
     cursor.know(lineage);
     cursor.epoch += 1;

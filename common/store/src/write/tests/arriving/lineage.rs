@@ -414,6 +414,9 @@ async fn a_session_that_would_make_vectors_too_long_is_refused_and_a_write_is_no
     // An item may have seen more: it is a version like any other.
     let item = arriving(2, "long", &strangers(MAX + 3), Some("1"));
     store.apply(batch(2, epoch, 1, vec![item])).await.unwrap();
+    // It is not remembered of the source, whose row is written with each of its batches.
+    let cursor = store.snapshot().cursor(source(2)).unwrap().unwrap();
+    assert_eq!(cursor.received, strangers(MAX - 1));
     assert_eq!(put(&store, "a", "1").await.vector.len(), MAX);
     assert_eq!(put(&store, "long", "2").await.vector.len(), MAX + 4);
     assert_eq!(store.vector().len(), MAX);
