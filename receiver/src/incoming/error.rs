@@ -105,8 +105,16 @@ pub enum IncomingError {
         number: u64,
     },
     /// A batch larger than any may be.
-    #[error("batch {number} has more than {max} bytes, or more frames than items fit")]
+    #[error("batch {number} has more than {max} bytes")]
     BatchTooLarge {
+        /// Its number.
+        number: u64,
+        /// What it may have.
+        max: usize,
+    },
+    /// A batch of more frames than it may have items.
+    #[error("batch {number} has more than {max} frames")]
+    TooManyFrames {
         /// Its number.
         number: u64,
         /// What it may have.
@@ -183,6 +191,7 @@ impl IncomingError {
             | Self::Rewound { .. }
             | Self::EmptyFrame { .. }
             | Self::BatchTooLarge { .. }
+            | Self::TooManyFrames { .. }
             | Self::Window { .. }
             | Self::WindowBytes { .. } => WireError::new(Reason::FrameInvalid, text),
             Self::ReconcileDue => WireError::new(Reason::ReconcileDue, text),

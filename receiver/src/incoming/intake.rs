@@ -73,9 +73,12 @@ impl Intake {
             return Err(IncomingError::EmptyFrame { number: open.number });
         }
         open.bytes += frame.len();
-        // Each frame has an item at least.
-        if open.bytes > BATCH_BYTES_MAX || open.frames.len() >= BATCH_ITEMS_MAX {
+        if open.bytes > BATCH_BYTES_MAX {
             return Err(IncomingError::BatchTooLarge { number: open.number, max: BATCH_BYTES_MAX });
+        }
+        // Each frame has an item at least.
+        if open.frames.len() >= BATCH_ITEMS_MAX {
+            return Err(IncomingError::TooManyFrames { number: open.number, max: BATCH_ITEMS_MAX });
         }
         // A batch larger than the window comes alone.
         let held: usize = self.held.iter().map(|(bytes, _)| bytes).sum();

@@ -141,3 +141,19 @@ async fn what_a_sender_may_not_do_is_named() {
     let expected = IncomingError::Number { number: 3, expected: 2 }.to_string();
     assert_eq!(refused.unwrap_err().to_string(), expected);
 }
+
+/// Frames of next to nothing cost more than their bytes: there are no more of them than items may
+/// be, also where no room is asked for.
+#[tokio::test]
+async fn a_batch_has_a_bounded_number_of_frames() {
+    let room = Room::new(KIB);
+    let _all = room.try_take(KIB).unwrap();
+    let mut intake = begun(&room);
+    intake.items(frame(1), true).unwrap();
+    assert!(has_room(&mut intake).await);
+    for _ in 1..BATCH_ITEMS_MAX {
+        intake.items(frame(1), true).unwrap();
+    }
+    let refused = intake.items(frame(1), true);
+    assert!(matches!(refused, Err(IncomingError::TooManyFrames { number: 1, .. })), "{refused:?}");
+}
