@@ -41,6 +41,12 @@ pub enum FrameError {
         /// Which item of its frame, counted from zero.
         index: usize,
     },
+    /// There are more items than any batch may have.
+    #[error("more than {max} items")]
+    TooManyItems {
+        /// What it may have.
+        max: usize,
+    },
     /// An item does not decode.
     #[error("item {index} of the frame: {what}")]
     Item {

@@ -36,14 +36,6 @@ pub enum UnpackError {
         /// What its frames have.
         actual: u64,
     },
-    /// It has more items than any may have.
-    #[error("batch {number} has more than {max} items")]
-    TooManyItems {
-        /// Its number.
-        number: u64,
-        /// What it may have.
-        max: usize,
-    },
     /// It has another number of items than its end says.
     #[error("batch {number} has {actual} items, its end says {expected}")]
     Count {
@@ -89,11 +81,8 @@ pub(crate) fn unpack(batch: &Gathered) -> Result<Vec<IncomingItem>, UnpackError>
     }
     let mut items: Vec<Item> = Vec::new();
     for frame in &batch.frames {
-        decode_items(frame.clone(), &mut items)
+        decode_items(frame.clone(), &mut items, BATCH_ITEMS_MAX)
             .map_err(|error| UnpackError::Frame { number, error })?;
-        if items.len() > BATCH_ITEMS_MAX {
-            return Err(UnpackError::TooManyItems { number, max: BATCH_ITEMS_MAX });
-        }
     }
     if items.len() as u64 != expected {
         return Err(UnpackError::Count { number, expected, actual: items.len() });

@@ -126,7 +126,7 @@ impl Requests {
             }
             (Some(Planted::LostItem), ToReceiver::Items(items)) => {
                 let mut all = Vec::new();
-                if decode_items(items.clone(), &mut all).is_ok() && all.len() > 1 {
+                if decode_items(items.clone(), &mut all, usize::MAX).is_ok() && all.len() > 1 {
                     all.pop();
                     self.lost += 1;
                     let mut bytes = BytesMut::new();

@@ -64,14 +64,22 @@ pub(super) fn wire_item(item: &Item) -> wire::Item {
     }
 }
 
-/// Reads a frame's worth of items; bodies share its memory.
+/// Reads a frame's worth of items behind those that there are; bodies share its memory.
 ///
 /// # Errors
 ///
-/// The first item that is not one, by its index in the frame.
-pub fn decode_items(mut encoded: Bytes, items: &mut Vec<Item>) -> Result<(), FrameError> {
+/// The first item that is not one, by its index in the frame; that there are more than `max` in all,
+/// as soon as there are.
+pub fn decode_items(
+    mut encoded: Bytes,
+    items: &mut Vec<Item>,
+    max: usize,
+) -> Result<(), FrameError> {
     let mut index = 0;
     while encoded.has_remaining() {
+        if items.len() >= max {
+            return Err(FrameError::TooManyItems { max });
+        }
         let message = wire::Item::decode_length_delimited(&mut encoded)
             .map_err(|error| FrameError::Item { index, what: error.to_string() })?;
         items.push(domain_item(message, index)?);

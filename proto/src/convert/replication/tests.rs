@@ -39,21 +39,37 @@ proptest! {
             prop_assert_eq!(buffer.len() - before, item.bytes());
         }
         let mut received = Vec::new();
-        decode_items(buffer.freeze(), &mut received).unwrap();
+        decode_items(buffer.freeze(), &mut received, usize::MAX).unwrap();
         prop_assert_eq!(sent, received);
     }
 
     #[test]
     fn random_bytes_never_panic(bytes: Vec<u8>) {
-        let _ = decode_items(bytes.into(), &mut Vec::new());
+        let _ = decode_items(bytes.into(), &mut Vec::new(), usize::MAX);
     }
+}
+
+#[test]
+fn no_more_items_are_read_than_there_may_be() {
+    let mut frame = BytesMut::new();
+    for _ in 0..3 {
+        OutgoingItem::new(&item("{}", false, true)).append_to(&mut frame);
+    }
+    let frame = frame.freeze();
+    let mut items = vec![item("{}", false, true)];
+    decode_items(frame.clone(), &mut items, 4).unwrap();
+    assert_eq!(items.len(), 4);
+    items.truncate(2);
+    let refused = decode_items(frame, &mut items, 4).unwrap_err();
+    assert_eq!((refused, items.len()), (FrameError::TooManyItems { max: 4 }, 4));
 }
 
 fn refused(change: impl FnOnce(&mut wire::Item)) -> FrameError {
     let mut message = wire_item(&item("{}", false, true));
     change(&mut message);
     let mut items = Vec::new();
-    decode_items(message.encode_length_delimited_to_vec().into(), &mut items).unwrap_err()
+    decode_items(message.encode_length_delimited_to_vec().into(), &mut items, usize::MAX)
+        .unwrap_err()
 }
 
 #[test]

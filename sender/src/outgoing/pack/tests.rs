@@ -116,7 +116,7 @@ async fn arrive(here: &Store, source: u8, versions: &[(&str, ChangeVector, Optio
 fn items(packed: &Packed) -> Vec<Item> {
     let mut items = Vec::new();
     for frame in &packed.frames {
-        decode_items(frame.clone(), &mut items).unwrap();
+        decode_items(frame.clone(), &mut items, usize::MAX).unwrap();
     }
     assert_eq!(items.len() as u64, packed.items);
     items
