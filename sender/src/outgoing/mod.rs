@@ -7,6 +7,7 @@
 mod error;
 mod offer;
 mod pack;
+mod packing;
 mod reconcile;
 pub(crate) mod session;
 mod settle;

@@ -1,9 +1,9 @@
-//! Dials a receiver, shakes hands with it, and hears its last word.
+//! Dials a receiver and shakes hands with it.
 //!
 //! Answers a connected pair of frame streams, or why the receiver would not have us. The wire
 //! types end here.
 
-use std::{pin::Pin, time::Duration};
+use std::pin::Pin;
 
 use futures_util::{FutureExt as _, Stream, StreamExt as _, future::BoxFuture};
 use jackdaw_common::{
@@ -19,16 +19,13 @@ use jackdaw_proto::{
     replication::{ReplicateRequest, replication_client::ReplicationClient},
     wire::{Reason, RemoteError},
 };
-use tokio::{sync::mpsc, time::timeout};
+use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
 use super::error::SessionError;
 
 /// Largest message a receiver sends: acks and heartbeats are small, vectors bounded.
 const RESPONSE_BYTES_MAX: usize = 64 * 1024;
-
-/// How long the status of a call that has ended is waited for.
-const LAST_WORD_MAX: Duration = Duration::from_secs(1);
 
 /// What the receiver says, frame by frame.
 pub type Inbound = Pin<Box<dyn Stream<Item = Result<ToSender, SessionError>> + Send>>;
@@ -108,21 +105,4 @@ pub fn refused(status: &tonic::Status) -> SessionError {
             metadata,
         },
     }
-}
-
-/// Why a receiver takes no frames any more: what it says at the end comes a little later.
-pub(super) async fn last_word(
-    inbound: &mut (impl Stream<Item = Result<ToSender, SessionError>> + Unpin),
-) -> SessionError {
-    let said = async {
-        loop {
-            match inbound.next().await {
-                // What was acknowledged is told again by the next session's beginning.
-                Some(Ok(_)) => {}
-                Some(Err(error)) => return error,
-                None => return SessionError::Lost,
-            }
-        }
-    };
-    timeout(LAST_WORD_MAX, said).await.unwrap_or(SessionError::Lost)
 }

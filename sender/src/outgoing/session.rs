@@ -11,7 +11,7 @@
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
-use futures_util::{FutureExt as _, Stream, StreamExt as _, future::BoxFuture};
+use futures_util::{FutureExt as _, Stream, StreamExt as _};
 use jackdaw_common::{
     ChangeVector, Etag, RunId, Timestamp,
     batch::BatchLimits,
@@ -22,20 +22,17 @@ use jackdaw_common::{
     },
     limits::{HEARTBEAT_MILLIS, REWINDS_MAX, SILENCE_MILLIS_MAX},
 };
-use jackdaw_node::{
-    offload::{Abandoned, offload},
-    shutdown::Shutdown,
-};
+use jackdaw_node::{offload::offload, shutdown::Shutdown};
 use jackdaw_store::{Published, Store};
 use tokio::{
     sync::{mpsc, watch},
-    time::{Instant, sleep_until},
+    time::{Instant, sleep_until, timeout},
 };
 
 use super::{
     error::SessionError,
-    offer::last_word,
     pack::{Destination, Packed, pack},
+    packing::{Packing, Ready, finished, ready},
     reconcile::{Progress, Range, range},
     settle::{Carries, InFlight, Untrue, check_cursor, settle},
 };
@@ -43,6 +40,8 @@ use crate::progress::{Board, Phase, Status, TaskKey};
 
 const HEARTBEAT: Duration = Duration::from_millis(HEARTBEAT_MILLIS);
 const SILENCE_MAX: Duration = Duration::from_millis(SILENCE_MILLIS_MAX);
+/// How long a receiver that takes nothing any more is listened to.
+const LAST_WORDS_MAX: Duration = Duration::from_secs(1);
 
 /// What can happen to a session.
 enum Event {
@@ -61,16 +60,6 @@ enum Event {
     /// Somebody wants it to end.
     Stop,
 }
-
-/// What is packed, and waits for its place in the window.
-enum Ready {
-    /// A batch.
-    Batch(Packed),
-    /// A range of a full reconcile.
-    Range(Range),
-}
-
-type Packing = BoxFuture<'static, Result<Ready, SessionError>>;
 
 /// One accepted session.
 pub(crate) struct Session {
@@ -188,10 +177,27 @@ impl Session {
             };
             match event {
                 Event::Stop => return Ok(()),
-                Event::Hangup => return Err(last_word(&mut inbound).await),
+                Event::Hangup => return Err(self.last_words(&mut inbound).await),
                 event => self.on(event)?,
             }
         }
+    }
+
+    /// Why the receiver takes no frames any more. What it has acknowledged, and its status, come a
+    /// little later.
+    async fn last_words(
+        &mut self,
+        inbound: &mut (impl Stream<Item = Result<ToSender, SessionError>> + Unpin),
+    ) -> SessionError {
+        let heard = async {
+            while let Some(frame) = inbound.next().await {
+                if let Err(error) = frame.and_then(|frame| self.on_frame(frame)) {
+                    return error;
+                }
+            }
+            SessionError::Lost
+        };
+        timeout(LAST_WORDS_MAX, heard).await.unwrap_or(SessionError::Lost)
     }
 
     fn on(&mut self, event: Event) -> Result<(), SessionError> {
@@ -472,25 +478,6 @@ impl Session {
     fn caught_up(&self, source: Etag) -> bool {
         let missing = source.get() - self.acknowledged.get().min(source.get());
         self.board.status(self.key).phase == Phase::Live && missing < self.limits.items as u64
-    }
-}
-
-/// What was packed elsewhere.
-fn ready<T, E: Into<SessionError>>(
-    packed: Result<Result<T, E>, Abandoned>,
-    kind: impl FnOnce(T) -> Ready,
-) -> Result<Ready, SessionError> {
-    match packed {
-        Ok(packed) => packed.map(kind).map_err(Into::into),
-        Err(Abandoned) => Err(SessionError::SourceClosed),
-    }
-}
-
-/// The batch being packed; waits for ever when there is none.
-async fn finished(packing: &mut Option<Packing>) -> Result<Ready, SessionError> {
-    match packing {
-        Some(packing) => packing.await,
-        None => std::future::pending().await,
     }
 }
 

@@ -3,10 +3,10 @@
 use std::sync::{Mutex, atomic::AtomicU64};
 
 use bytes::Bytes;
-use futures_util::{FutureExt as _, future::BoxFuture, stream};
+use futures_util::{FutureExt as _, StreamExt as _, future::BoxFuture, stream};
 use jackdaw_common::{
     ChangeVector,
-    frame::{Accept, ToReceiver, Window},
+    frame::{Accept, ReceiverHeartbeat, ToReceiver, ToSender, Window},
 };
 use jackdaw_node::shutdown::Trigger;
 use jackdaw_store::{Record, RecordKind, StoreError, engine::EngineError};
@@ -275,18 +275,26 @@ async fn the_reason_behind_a_hangup_is_heard() {
     let task = Task::start(&["https://b:1"], |_, _| {
         let (mut connected, sent) = accepts(Etag::ZERO);
         drop(sent);
-        let word = async {
+        let word = async |frame| {
             tokio::time::sleep(Duration::from_millis(300)).await;
-            Err(refusal(Reason::ItemKindUnsupported, &[]))
+            frame
         };
-        connected.inbound = Box::pin(stream::once(word));
+        let durable = ToSender::Heartbeat(ReceiverHeartbeat {
+            cursor: fixture::etag(1),
+            vector: ChangeVector::empty(),
+            echo: Timestamp::from_micros(0),
+            answer_wanted: false,
+        });
+        let words = [Ok(durable), Err(refusal(Reason::ItemKindUnsupported, &[]))];
+        connected.inbound = Box::pin(stream::iter(words).then(word));
         Ok(connected)
     })
     .await;
-    task.store.record(Vec::new()).await.unwrap();
     fixture::fill(&task.store, 0..3, 10).await;
     let status = task.until(|phase| *phase == Phase::Blocked).await;
     assert_eq!(status.error.unwrap().reason, "ITEM_KIND_UNSUPPORTED");
+    // And so is what became durable meanwhile.
+    assert_eq!(status.last_acknowledged, fixture::etag(1));
     task.ends().await;
 }
 
