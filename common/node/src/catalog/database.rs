@@ -27,7 +27,7 @@ pub enum Ending {
 }
 
 impl Database {
-    pub(super) fn new(name: DatabaseName, store: Store, asked: Option<Asked>) -> Self {
+    pub(crate) fn new(name: DatabaseName, store: Store, asked: Option<Asked>) -> Self {
         Self { name, store, asked, ending: watch::Sender::new(None) }
     }
 

@@ -1,12 +1,28 @@
 //! What `documents` promises about `bulk`, tried out.
 
+use std::{
+    sync::{Arc, Condvar, Mutex},
+    time::Duration,
+};
+
+use jackdaw_common::{Content, DatabaseId, IncarnationId, RunId};
 use jackdaw_proto::{documents as wire, wire::Reason};
-use tokio::sync::mpsc;
+use jackdaw_store::{
+    Identity, Lookup, Store,
+    engine::{Engine, EngineError, Memory, Snapshot, WriteBatch},
+    keys::TABLES,
+};
+use tokio::{sync::mpsc, time::sleep};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 
 use super::*;
-use crate::control::fixture::{fields, refused};
+use crate::{
+    catalog::Database,
+    clock::SystemClock,
+    control::fixture::{fields, refused},
+    documents::bulk::Bulk,
+};
 
 fn message(commands: Vec<wire::Command>) -> wire::BulkWriteRequest {
     wire::BulkWriteRequest { database: "Orders".into(), commands }
@@ -112,4 +128,82 @@ async fn a_deletion_of_the_database_ends_a_bulk_write() {
     site.catalog.delete(&"Orders".parse().unwrap()).await.unwrap();
     refused(call.await.unwrap(), Reason::DatabaseNotFound);
     drop(sender);
+}
+
+/// An engine whose commits each wait to be let through.
+#[derive(Clone)]
+struct Gated {
+    memory: Memory,
+    let_through: Arc<(Mutex<u32>, Condvar)>,
+}
+
+impl Gated {
+    fn new() -> Self {
+        Self { memory: Memory::new(&TABLES), let_through: Arc::default() }
+    }
+
+    fn let_through(&self, commits: u32) {
+        *self.let_through.0.lock().unwrap() += commits;
+        self.let_through.1.notify_all();
+    }
+}
+
+impl Engine for Gated {
+    fn snapshot(&self) -> Result<Arc<dyn Snapshot>, EngineError> {
+        self.memory.snapshot()
+    }
+
+    fn commit(&self, batch: WriteBatch) -> Result<(), EngineError> {
+        let (allowed, changed) = &*self.let_through;
+        let mut allowed = changed.wait_while(allowed.lock().unwrap(), |it| *it == 0).unwrap();
+        *allowed -= 1;
+        self.memory.commit(batch)
+    }
+}
+
+/// A message that waits for room in the writer's queue is not overtaken by a small one that comes
+/// when there is room.
+///
+/// Found by: a message counts as queued once it has been polled.
+#[tokio::test]
+async fn a_message_that_waits_for_room_is_not_overtaken() {
+    const MIB: usize = 1024 * 1024;
+    let engine = Gated::new();
+    engine.let_through(1);
+    let identity = Identity {
+        database: DatabaseId::from_bytes([1; 16]),
+        incarnation: IncarnationId::from_bytes([2; 16]),
+        run: RunId::from_bytes([3; 16]),
+    };
+    let store = Store::open(engine.clone(), Arc::new(SystemClock), identity).unwrap();
+    let database = Arc::new(Database::new("Orders".parse().unwrap(), store.clone(), None));
+    let large = |id: &str, mib: usize| {
+        let body = format!(r#"{{"large":"{}"}}"#, "x".repeat(MIB));
+        (0..mib).map(|n| put_command(&format!("{id}/{n}"), &body)).collect::<Vec<_>>()
+    };
+    let (sender, receiver) = mpsc::channel(4);
+    let call = tokio::spawn(
+        Bulk::new(database).run(message(large("first", 40)), ReceiverStream::new(receiver)),
+    );
+    sender.send(Ok(message(large("second", 20)))).await.unwrap();
+    let mut third = large("third", 20);
+    third.push(put_command("x", r#"{"by":"third"}"#));
+    sender.send(Ok(message(third))).await.unwrap();
+    // The first is with the writer, the second in the queue, the third read and without room.
+    sleep(Duration::from_secs(1)).await;
+    let mut news = store.subscribe();
+    engine.let_through(1);
+    news.wait_for(|published| published.last_etag.get() == 40).await.unwrap();
+    sender.send(Ok(message(vec![put_command("x", r#"{"by":"fourth"}"#)]))).await.unwrap();
+    sleep(Duration::from_secs(1)).await;
+    engine.let_through(10);
+    drop(sender);
+    assert_eq!(call.await.unwrap().unwrap().commands, 82);
+    match store.snapshot().document(&"x".parse().unwrap()).unwrap() {
+        Lookup::Found(row) => {
+            let fourth = Content::Document(br#"{"by":"fourth"}"#[..].into());
+            assert_eq!(row.version.content, fourth);
+        }
+        other => panic!("{other:?}"),
+    }
 }
