@@ -15,6 +15,7 @@ pub mod shutdown;
 mod system;
 pub mod telemetry;
 pub mod tls;
+mod trailers;
 
 pub use node::{process, role};
 pub use system::{clock, entropy, offload};

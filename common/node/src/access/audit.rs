@@ -6,18 +6,15 @@
 
 use std::convert::Infallible;
 use std::fmt::Display;
-use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
-use std::task::{Context, Poll};
 
-use bytes::Bytes;
 use http::{HeaderMap, Response};
-use hyper::body::{Frame, SizeHint};
 use jackdaw_proto::wire::RemoteError;
 use tonic::body::Body;
 use tonic::{Code, Status};
 
 use super::{Audit, Identity};
+use crate::trailers::watched;
 
 /// How much of a resource's name is repeated: the caller chose it.
 const RESOURCE_CHARS_MAX: usize = 400;
@@ -54,7 +51,12 @@ pub(super) async fn audited(
     match outcome(answer.headers()) {
         Some(outcome) => record.end(&outcome),
         None if record.identity.row.audit == Audit::Stream => {
-            return Ok(answer.map(|body| Body::new(Recorded { body, record })));
+            let seen = move |trailers: &mut HeaderMap| {
+                if let Some(outcome) = outcome(trailers) {
+                    record.end(&outcome);
+                }
+            };
+            return Ok(answer.map(|body| watched(body, seen)));
         }
         None => record.end(OK),
     }
@@ -98,37 +100,5 @@ impl Record {
 impl Drop for Record {
     fn drop(&mut self) {
         self.end(ABANDONED);
-    }
-}
-
-/// The body of an answer whose outcome is in its trailers.
-struct Recorded {
-    body: Body,
-    record: Record,
-}
-
-impl hyper::body::Body for Recorded {
-    type Data = Bytes;
-    type Error = Status;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        let polled = Pin::new(&mut self.body).poll_frame(cx);
-        if let Poll::Ready(Some(Ok(frame))) = &polled
-            && let Some(outcome) = frame.trailers_ref().and_then(outcome)
-        {
-            self.record.end(&outcome);
-        }
-        polled
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }

@@ -7,17 +7,16 @@
 
 use std::{
     convert::Infallible,
-    pin::Pin,
     task::{Context, Poll},
 };
 
-use bytes::Bytes;
 use futures_util::{FutureExt as _, future::BoxFuture};
 use http::{HeaderMap, Request, Response, Uri};
-use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use jackdaw_proto::wire::{Reason, WireError};
 use tonic::{Code, Status, body::Body};
 use tower::Service;
+
+use crate::trailers::watched;
 
 /// With this header the library says which encodings it takes, when it does not take one.
 const ACCEPT_ENCODING: &str = "grpc-accept-encoding";
@@ -54,41 +53,9 @@ where
                 explain(response.headers_mut(), &method);
                 return response;
             }
-            response.map(|body| Body::new(Explained { body, method }))
+            response.map(|body| watched(body, move |trailers| explain(trailers, &method)))
         };
         self.inner.call(request).map(|response| response.map(respond)).boxed()
-    }
-}
-
-/// A body whose trailers have details.
-struct Explained {
-    body: Body,
-    method: Uri,
-}
-
-impl HttpBody for Explained {
-    type Data = Bytes;
-    type Error = Status;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        let mut frame = Pin::new(&mut self.body).poll_frame(cx);
-        if let Poll::Ready(Some(Ok(frame))) = &mut frame
-            && let Some(trailers) = frame.trailers_mut()
-        {
-            explain(trailers, &self.method);
-        }
-        frame
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }
 

@@ -1,7 +1,11 @@
 //! What `details` promises, tried out: the errors of the real library, through the layer.
 
-use std::future::{poll_fn, ready};
+use std::{
+    future::{poll_fn, ready},
+    pin::Pin,
+};
 
+use hyper::body::Body as _;
 use jackdaw_proto::wire::RemoteError;
 use tonic::service::Routes;
 use tonic_health::pb::HealthCheckRequest;
