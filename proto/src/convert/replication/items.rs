@@ -68,8 +68,8 @@ pub(super) fn wire_item(item: &Item) -> wire::Item {
 ///
 /// # Errors
 ///
-/// The first item that is not one, by its index in the frame; that there are more than `max` in all,
-/// as soon as there are.
+/// The first item that is not one, by its index in the frame; that there are more than `max` in
+/// all, as soon as there are.
 pub fn decode_items(
     mut encoded: Bytes,
     items: &mut Vec<Item>,
