@@ -83,8 +83,11 @@ impl Collector {
         for entry in base.scan(keys::HISTORY, range, Direction::Forward) {
             let (successor, superseded) = read(entry)?;
             let needed = successor > passed;
-            if rows >= COLLECT_ROWS_MAX || (needed && header.history_bytes <= self.bytes_max) {
+            if rows >= COLLECT_ROWS_MAX {
                 return Ok(clean);
+            }
+            if needed && header.history_bytes <= self.bytes_max {
+                break;
             }
             if needed {
                 header.folded_until = successor;
@@ -98,7 +101,7 @@ impl Collector {
             overlay.delete(keys::HISTORY, keys::history(successor));
             clean = successor;
         }
-        // All that was published is collected; what this group adds has greater etags.
+        // All that was published and is passed is collected; what this group adds has greater etags.
         Ok(clean.max(passed.min(published)))
     }
 }
