@@ -220,8 +220,20 @@ fn complete(work: &mut Work<'_>, command: usize, id: NewId) -> Result<DocumentId
     match id {
         NewId::Given(id) => Ok(id),
         NewId::Etag(id) => {
-            let text = format!("{}{:019}-{tag}", id.as_str(), work.next_etag()?.get());
-            generated(command, id, &text)
+            let number = format!("{}{:019}", id.as_str(), work.next_etag()?.get());
+            // A client may have written that very id, and those behind it.
+            let mut again = 1_u64;
+            loop {
+                let text = match again {
+                    1 => format!("{number}-{tag}"),
+                    more => format!("{number}.{more}-{tag}"),
+                };
+                let candidate = generated(command, id.clone(), &text)?;
+                if is_free(work, &candidate)? {
+                    return Ok(candidate);
+                }
+                again += 1;
+            }
         }
         NewId::Number(id) => loop {
             let number = count(work, &id)?;
@@ -229,13 +241,18 @@ fn complete(work: &mut Work<'_>, command: usize, id: NewId) -> Result<DocumentId
             let prefix = id.as_str().strip_suffix('|').unwrap_or(id.as_str());
             let text = format!("{prefix}/{number}-{tag}");
             let candidate = generated(command, id.clone(), &text)?;
-            let present = work.present(&candidate)?;
             // A client may have written that very id; the next number is free, or the one after.
-            if present.live().is_none() && !present.is_conflict() {
+            if is_free(work, &candidate)? {
                 return Ok(candidate);
             }
         },
     }
+}
+
+/// Whether there is no document under an id.
+fn is_free(work: &Work<'_>, id: &DocumentId) -> Result<bool, StoreError> {
+    let present = work.present(id)?;
+    Ok(present.live().is_none() && !present.is_conflict())
 }
 
 fn generated(command: usize, given: DocumentId, text: &str) -> Result<DocumentId, TransactError> {

@@ -35,6 +35,27 @@ fn a_slash_is_completed_with_the_etag() {
     });
 }
 
+/// What a client has written under the very id that would be generated stays.
+///
+/// Found by: the id is not looked for.
+#[test]
+fn an_id_that_is_taken_is_not_generated() {
+    on_both(async |place| {
+        let store = place.open(1);
+        let tag = store.tag();
+        let taken = [format!("users/{:019}-{tag}", 3), format!("users/{:019}.2-{tag}", 3)];
+        for id in &taken {
+            put(&store, id, "mine").await;
+        }
+        let written = put(&store, "users/", "a").await;
+        assert_eq!(written.id.as_str(), format!("users/{:019}.3-{tag}", 3));
+        assert_eq!(reads(&store, &taken[0]), ["mine"]);
+        delete(&store, &taken[0]).await;
+        assert_eq!(counts(&store), (2, 1, 0));
+        audit(&store.snapshot());
+    });
+}
+
 #[test]
 fn a_pipe_is_completed_with_a_number_counted_for_it() {
     on_both(async |place| {
