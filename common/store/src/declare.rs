@@ -33,6 +33,12 @@ pub enum DeclareError {
     /// A declaration is under way that must be carried out first.
     #[error("a restore was interrupted; repeat it first")]
     Unfinished,
+    /// A restore that went back to another etag was interrupted, and must be carried out first.
+    #[error("a restore that was forked at etag {begun} was interrupted; repeat that one first")]
+    Begun {
+        /// Where that one forked.
+        begun: Etag,
+    },
     /// The etag lies beyond what the database has.
     #[error("it cannot have gone back to etag {etag}: its last is {last}")]
     Beyond {
@@ -93,6 +99,9 @@ pub fn restored(
     let life = header.lineage().lives().last().copied();
     let Life { incarnation, after: common } =
         life.unwrap_or(Life { incarnation, after: header.last_etag });
+    if forked_at.is_some_and(|etag| etag != common && !header.origin.reissuing.is_empty()) {
+        return Err(DeclareError::Begun { begun: common });
+    }
     let mut reissued = 0;
     if !header.origin.reissuing.is_empty() {
         let reissue = Reissue { from: header.origin.reissuing.clone(), to: incarnation };

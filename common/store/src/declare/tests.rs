@@ -287,6 +287,13 @@ async fn an_interruption_anywhere_is_finished_by_repeating_it() {
             if begun && !over {
                 assert!(matches!(adopt(&disk), Err(DeclareError::Unfinished)));
             }
+            if begun && !over {
+                // Another one is not taken for it.
+                let other = Some(all.common.next().unwrap());
+                let refused = restored(&disk, identity(9).incarnation, other);
+                let Err(DeclareError::Begun { begun }) = refused else { panic!("{refused:?}") };
+                assert_eq!(begun, all.common);
+            }
             if !over {
                 // It is finished as what it was begun as, whatever is said now.
                 let (said, at) =
