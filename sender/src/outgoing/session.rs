@@ -40,6 +40,9 @@ use crate::progress::{Board, Phase, Status, TaskKey};
 
 const HEARTBEAT: Duration = Duration::from_millis(HEARTBEAT_MILLIS);
 const SILENCE_MAX: Duration = Duration::from_millis(SILENCE_MILLIS_MAX);
+/// Time in which what raises the database vector without a change of its own gathers before the
+/// destination is told.
+const RAISED: Duration = Duration::from_millis(500);
 /// How long a receiver that takes nothing any more is listened to.
 const LAST_WORDS_MAX: Duration = Duration::from_secs(1);
 
@@ -81,6 +84,8 @@ pub(crate) struct Session {
     scanned: Etag,
     /// What the destination was told at the last whole point.
     frontier: Option<ChangeVector>,
+    /// When it is to be told of what raised the database vector without a change of its own.
+    raised: Option<Instant>,
     number: u64,
     /// What the destination has given out, as its own versions say, and since when that is known.
     echoed: (Etag, Instant),
@@ -130,6 +135,7 @@ impl Session {
             sent: cursor,
             scanned: cursor,
             frontier: None,
+            raised: None,
             number: 0,
             echoed: (Etag::ZERO, now),
             rewinds: 0,
@@ -158,6 +164,7 @@ impl Session {
         self.pack_more(true);
         loop {
             let timer = (self.beat + HEARTBEAT).min(self.heard + SILENCE_MAX);
+            let timer = self.raised.map_or(timer, |raised| raised.min(timer));
             let event = tokio::select! {
                 biased;
                 () = stop.requested() => Event::Stop,
@@ -206,7 +213,7 @@ impl Session {
             Event::Frame(Some(frame)) => self.on_frame(frame?)?,
             Event::Packed(packed) => self.on_packed(packed?),
             Event::News(false) => return Err(SessionError::SourceClosed),
-            Event::News(true) => self.pack_more(false),
+            Event::News(true) => self.on_news(),
             Event::Timer => self.on_timer()?,
             Event::Sent | Event::Hangup | Event::Stop => {}
         }
@@ -412,6 +419,18 @@ impl Session {
         }));
     }
 
+    fn on_news(&mut self) {
+        self.pack_more(false);
+        if self.raised.is_none() && self.is_raised() {
+            self.raised = Some(Instant::now() + RAISED);
+        }
+    }
+
+    /// Whether the database vector is another one than the destination was told.
+    fn is_raised(&self) -> bool {
+        self.frontier.as_ref() != Some(&self.published.borrow().vector)
+    }
+
     fn on_timer(&mut self) -> Result<(), SessionError> {
         let now = Instant::now();
         if now >= self.heard + SILENCE_MAX {
@@ -420,9 +439,11 @@ impl Session {
         self.check_echo(now)?;
         if now >= self.beat + HEARTBEAT {
             self.sign_of_life();
-            // What raised the database vector without a change of its own travels from here.
-            let moved = self.frontier.as_ref() != Some(&self.published.borrow().vector);
-            self.pack_more(moved);
+        }
+        if self.raised.is_some_and(|raised| now >= raised) {
+            let busy = self.packing.is_some() || self.ready.is_some();
+            self.raised = busy.then_some(now + RAISED);
+            self.pack_more(self.is_raised());
         }
         Ok(())
     }

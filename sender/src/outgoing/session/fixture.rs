@@ -41,6 +41,11 @@ pub(crate) fn store(n: u8) -> Store {
     Store::open(Memory::new(&TABLES), Arc::new(Still), identity(n)).unwrap()
 }
 
+/// Database 1 over an engine.
+pub(crate) fn store_over(engine: impl jackdaw_store::engine::Engine) -> Store {
+    Store::open(engine, Arc::new(Still), identity(1)).unwrap()
+}
+
 /// Writes documents of `bytes` each, one a transaction.
 pub(crate) async fn fill(store: &Store, ids: std::ops::Range<u64>, bytes: usize) {
     let body = Bytes::from(format!(r#"{{"t":"{}"}}"#, "x".repeat(bytes)));
@@ -56,7 +61,8 @@ pub(crate) async fn fill(store: &Store, ids: std::ops::Range<u64>, bytes: usize)
 }
 
 /// A version arrives that another database has written.
-pub(super) async fn arrived(store: &Store, minted: Entry) {
+/// Answers the session it came in.
+pub(super) async fn arrived(store: &Store, minted: Entry) -> u64 {
     let begin = Begin {
         source: identity(2).database,
         lineage: Lineage::new(identity(2).incarnation),
@@ -87,6 +93,21 @@ pub(super) async fn arrived(store: &Store, minted: Entry) {
         run: RunId::NONE,
         frontier: None,
         items: vec![item.into()],
+    };
+    store.apply(incoming).await.unwrap();
+    session.epoch
+}
+
+/// Its source has come to a whole point.
+pub(super) async fn raised(store: &Store, epoch: u64, to: Entry) {
+    let incoming = Incoming {
+        source: identity(2).database,
+        epoch,
+        after: etag(1),
+        last: etag(1),
+        run: RunId::NONE,
+        frontier: Some(ChangeVector::from_entries([to])),
+        items: Vec::new(),
     };
     store.apply(incoming).await.unwrap();
 }

@@ -174,6 +174,24 @@ async fn a_silent_receiver_is_given_up() {
     assert_eq!(begin.elapsed(), Duration::from_secs(25));
 }
 
+/// What raises the database vector without a change of its own travels within a second.
+#[tokio::test]
+async fn a_vector_that_is_raised_alone_travels_soon() {
+    let store = store(1);
+    let theirs = jackdaw_common::Entry { incarnation: identity(2).incarnation, etag: etag(1) };
+    let epoch = arrived(&store, theirs).await;
+    let mut rig = Rig::new(&store, WIDE);
+    let batch = rig.batch().await;
+    assert!(batch.frontier);
+    rig.ack(&batch).await;
+    let begin = Instant::now();
+    raised(&store, epoch, jackdaw_common::Entry { etag: etag(5), ..theirs }).await;
+    let beat = rig.heartbeat().await;
+    assert_eq!(beat.frontier, Some(store.vector()));
+    assert!(begin.elapsed() < HEARTBEAT / 2, "{:?}", begin.elapsed());
+    rig.is_silent_for(1_000).await;
+}
+
 /// A destination that went back lacks what it has written itself: it is not sent that, and somebody
 /// is told.
 #[tokio::test(start_paused = true)]
