@@ -80,6 +80,7 @@ impl Wish {
             created: self.now,
             generation: 0,
             asked: self.asked,
+            accepted_by: None,
         };
         let records = records::create_task(&task, &last, &destination).map_err(store)?;
         Ok((task, records))
@@ -227,7 +228,7 @@ const CONNECTION_STRING: &str = "external_replication.connection_string";
 const DISPLAY_NAME: &str = "external_replication.display_name";
 
 /// Fields of a task that its update passes over.
-const OTHERS: [&str; 11] = [
+const OTHERS: [&str; 12] = [
     "name",
     "state",
     "connection_state",
@@ -237,6 +238,7 @@ const OTHERS: [&str; 11] = [
     "topology_discovery_urls",
     "progress",
     "error",
+    "warning",
     "create_time",
     "etag",
 ];
