@@ -102,9 +102,7 @@ impl Target {
                 path.display()
             ))),
             _ => {
-                let folder = path.parent().filter(|it| !it.as_os_str().is_empty());
-                let folder = folder.unwrap_or(Path::new("."));
-                let file = NamedTempFile::new_in(folder).map_err(failed)?;
+                let file = NamedTempFile::new_in(folder_of(&path)).map_err(failed)?;
                 Ok(Self::NewFile { file: BufWriter::new(file), path })
             }
         }
@@ -142,10 +140,16 @@ impl Target {
                 let file = file.into_inner().map_err(|error| failed(error.into_error()))?;
                 file.as_file().sync_all().map_err(failed)?;
                 file.persist(&path).map_err(|error| failed(error.error))?;
-                Ok(())
+                // Its name too.
+                File::open(folder_of(&path)).and_then(|folder| folder.sync_all()).map_err(failed)
             }
         }
     }
+}
+
+/// The folder that a file is to stand in.
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 fn unwritable(path: &Path, error: &io::Error) -> Failure {
