@@ -24,6 +24,10 @@ pub struct TaskDefinition {
     /// The call that created it, where that had a request id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked: Option<Asked>,
+    /// Etag of the connection string, as it was when a destination accepted the task last: the
+    /// position that is written down is of that destination, and of no other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accepted_by: Option<String>,
 }
 
 impl TaskDefinition {

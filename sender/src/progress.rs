@@ -99,6 +99,9 @@ pub struct Counts {
 pub struct Status {
     /// What it is doing.
     pub phase: Phase,
+    /// Etag of the connection string: what follows, but for the error and the warning, is of the
+    /// destination that it leads to. Empty before the task has run.
+    pub destination: String,
     /// The URL in use; `None` when not connected and accepted.
     pub actual_url: Option<String>,
     /// Etag up to which was sent in this session.
@@ -115,6 +118,15 @@ pub struct Status {
     pub error: Option<LastError>,
     /// What somebody should know though it works.
     pub warning: Option<Warning>,
+}
+
+impl Status {
+    /// The same for a destination of which nothing is known yet.
+    #[must_use]
+    pub fn towards(self, destination: String) -> Self {
+        let Self { phase, error, warning, .. } = self;
+        Self { phase, destination, error, warning, ..Self::default() }
+    }
 }
 
 /// The statuses of all tasks of this process.

@@ -12,7 +12,7 @@ use jackdaw_common::{
 };
 use jackdaw_node::{channel::ReceiverUrl, shutdown::Shutdown};
 use jackdaw_proto::wire::Reason;
-use jackdaw_store::Store;
+use jackdaw_store::{FollowError, Store};
 use tokio::time::{Instant, timeout};
 use tracing::Instrument as _;
 
@@ -82,11 +82,17 @@ impl Runner {
     }
 
     async fn live(&mut self) {
+        let destination = self.plan.destination.as_ref();
+        let destination = destination.map(ConnectionString::etag).unwrap_or_default();
         // What it was when this process began; sessions know better.
         let snapshot = self.store.snapshot();
-        let acknowledged = snapshot.header().followers.acknowledged(self.key.task);
+        let known = self.plan.definition.accepted_by.as_ref() == Some(&destination);
+        let known = snapshot.header().followers.acknowledged(self.key.task).filter(|_| known);
         self.board.update(self.key, |status| {
-            status.last_acknowledged = acknowledged.unwrap_or_default();
+            if status.destination != destination {
+                *status = std::mem::take(status).towards(destination.clone());
+            }
+            status.last_acknowledged = known.unwrap_or(status.last_acknowledged);
         });
         drop(snapshot);
         let mut ownership = Ownership::new(self.store.clone(), self.key.task);
@@ -97,7 +103,9 @@ impl Runner {
         loop {
             let outcome = match ownership.generation().await {
                 Ok(None) => return,
-                Ok(Some(generation)) => self.session(generation, attempt).await,
+                Ok(Some(generation)) => {
+                    self.session(generation, attempt, &ownership, &destination).await
+                }
                 Err(error) => Outcome::Failed { accepted: false, error: error.into() },
             };
             self.board.update(self.key, |status| status.actual_url = None);
@@ -160,7 +168,13 @@ impl Runner {
     }
 
     /// One session, from dialing to its end.
-    async fn session(&mut self, generation: u64, attempt: usize) -> Outcome {
+    async fn session(
+        &mut self,
+        generation: u64,
+        attempt: usize,
+        ownership: &Ownership,
+        destination: &str,
+    ) -> Outcome {
         let mut stop = self.stop.clone();
         let call = self.call(generation, attempt);
         let connected = tokio::select! {
@@ -183,6 +197,10 @@ impl Runner {
             Ok(position) => position,
             Err(error) => return Outcome::Failed { accepted: false, error },
         };
+        if let Err(error) = ownership.accepted_by(destination).await {
+            // It is for whoever asks before the destination is heard of again.
+            tracing::warn!(%error, "cannot write down which destination that is");
+        }
         tracing::info!(%url, cursor = cursor.get(), "session accepted");
         self.board.update(self.key, |status| {
             status.phase = Phase::CatchingUp;
@@ -231,7 +249,21 @@ impl Runner {
     /// behind that is forgotten. What was forgotten since the offer said otherwise would be missed.
     async fn position(&self, offered: Etag, cursor: Etag) -> Result<Position, SessionError> {
         let (store, key) = (self.store.clone(), self.key);
-        let floor = store.stand(key.task, cursor).await?.tombstone_floor;
+        let floor = match store.stand(key.task, cursor).await {
+            Ok(stands) => stands.tombstone_floor,
+            Err(FollowError::Store(error)) if error.is_no_space() => {
+                // What is written down keeps as much, or more.
+                let snapshot = store.snapshot();
+                let header = snapshot.header();
+                let written = header.followers.acknowledged(key.task);
+                if written.is_none_or(|written| written > cursor) {
+                    return Err(error.into());
+                }
+                tracing::warn!(%error, "cannot write down where the destination is");
+                header.tombstone_floor
+            }
+            Err(error) => return Err(error.into()),
+        };
         if floor > offered && cursor < floor {
             return Err(SessionError::FloorRose { floor });
         }

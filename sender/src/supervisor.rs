@@ -108,8 +108,13 @@ impl Supervisor {
         let databases = self.context.catalog.list();
         let mut wanted = HashMap::new();
         let mut known = Vec::new();
+        let mut unread = Vec::new();
         for database in &databases {
-            for definition in definitions(database) {
+            let Some(definitions) = definitions(database) else {
+                unread.push(database.store().database_id());
+                continue;
+            };
+            for definition in definitions {
                 let key = TaskKey { database: database.store().database_id(), task: definition.id };
                 known.push(key);
                 if definition.enabled {
@@ -118,7 +123,9 @@ impl Supervisor {
                 }
             }
         }
-        let keys: Vec<_> = self.running.keys().copied().collect();
+        // What cannot be read is not taken for deleted.
+        let read = |key: &TaskKey| !unread.contains(&key.database);
+        let keys: Vec<_> = self.running.keys().copied().filter(read).collect();
         for key in keys {
             let ended = self.running[&key].task.is_finished();
             let stays =
@@ -175,14 +182,16 @@ impl Supervisor {
     }
 }
 
-/// The tasks of a database. One that cannot be read is left alone, and said so.
-fn definitions(database: &Database) -> Vec<TaskDefinition> {
+/// The tasks of a database; `None` where they cannot be read. One that is not understood is left
+/// alone, and said so.
+fn definitions(database: &Database) -> Option<Vec<TaskDefinition>> {
     let records = database.store().snapshot().records(RecordKind::ExternalReplication);
-    let records = records.unwrap_or_else(|error| {
-        tracing::error!(database = %database.name(), %error, "cannot read tasks");
-        Vec::new()
-    });
-    records
+    let records = records
+        .inspect_err(|error| {
+            tracing::error!(database = %database.name(), %error, "cannot read tasks");
+        })
+        .ok()?;
+    let definitions = records
         .into_iter()
         .filter_map(|(_, record)| {
             serde_json::from_slice(&record)
@@ -191,7 +200,8 @@ fn definitions(database: &Database) -> Vec<TaskDefinition> {
                 })
                 .ok()
         })
-        .collect()
+        .collect();
+    Some(definitions)
 }
 
 fn connection_string(database: &Database, task: &TaskDefinition) -> Option<ConnectionString> {

@@ -230,6 +230,7 @@ impl Node {
                 created: 0,
                 generation: 0,
                 asked: None,
+                accepted_by: None,
             };
             TaskDefinition { enabled, ..known.unwrap_or(new) }
         });

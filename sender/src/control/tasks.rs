@@ -85,7 +85,7 @@ impl ExternalReplicationsService {
         let status = self.board.status(named.key());
         let facts = Facts::gather(&named.database, named.id, &status).await?;
         let facts = facts.ok_or_else(|| named.missing())?;
-        Ok(view::task(named.database.name(), &facts, &status, self.clock.now()))
+        Ok(view::task(named.database.name(), &facts, self.clock.now()))
     }
 
     /// Changes the record of a task: `change` answers what to write, or nothing to write.

@@ -53,6 +53,8 @@ pub(super) fn connection_string(
 pub(super) struct Facts {
     task: TaskDefinition,
     destination: Option<ConnectionString>,
+    /// How it is doing, towards that destination.
+    status: Status,
     snapshot: Snapshot,
     /// What the destination has, as it was heard of last or as it is written down.
     acknowledged: Etag,
@@ -68,24 +70,28 @@ impl Facts {
         status: &Status,
     ) -> Result<Option<Self>, WireError> {
         let snapshot = database.store().snapshot();
-        // Before the destination was heard of: what is written down.
-        let unheard = status.heard.is_none() && status.last_acknowledged.is_zero();
-        let written = snapshot.header().followers.acknowledged(id).filter(|_| unheard);
-        let acknowledged = written.unwrap_or(status.last_acknowledged);
-        blocking(move || {
-            Self::read(snapshot, id, acknowledged).map_err(|error| failure::store(&error))
-        })
-        .await
+        let status = status.clone();
+        blocking(move || Self::read(snapshot, id, status).map_err(|error| failure::store(&error)))
+            .await
     }
 
-    fn read(snapshot: Snapshot, id: u64, acknowledged: Etag) -> Result<Option<Self>, StoreError> {
+    fn read(snapshot: Snapshot, id: u64, status: Status) -> Result<Option<Self>, StoreError> {
         let Some(task) = records::task(&snapshot, id)? else { return Ok(None) };
         let task = task.value;
         let destination = records::connection_string(&snapshot, &task.connection_string)?;
         let destination = destination.map(|destination| destination.value);
+        let current = destination.as_ref().map(ConnectionString::etag).unwrap_or_default();
+        // What is known of another destination says nothing of this one.
+        let other = !status.destination.is_empty() && status.destination != current;
+        let status = if other { status.towards(current.clone()) } else { status };
+        // Before it was heard of: what is written down, if that is of this one.
+        let unheard = status.heard.is_none() && status.last_acknowledged.is_zero();
+        let written = unheard && task.accepted_by.as_ref() == Some(&current);
+        let written = snapshot.header().followers.acknowledged(id).filter(|_| written);
+        let acknowledged = written.unwrap_or(status.last_acknowledged);
         let oldest = snapshot.changes_after(acknowledged).next().transpose()?;
         let oldest = oldest.map(|row| row.stamp);
-        Ok(Some(Self { task, destination, snapshot, acknowledged, oldest }))
+        Ok(Some(Self { task, destination, status, snapshot, acknowledged, oldest }))
     }
 }
 
@@ -93,10 +99,9 @@ impl Facts {
 pub(super) fn task(
     database: &DatabaseName,
     facts: &Facts,
-    status: &Status,
     now: Timestamp,
 ) -> wire::ExternalReplication {
-    let destination = facts.destination.as_ref();
+    let (destination, status) = (facts.destination.as_ref(), &facts.status);
     wire::ExternalReplication {
         connection_state: connection_state(facts.task.enabled, status).into(),
         phase: Some(phase(status)),
@@ -105,7 +110,7 @@ pub(super) fn task(
         topology_discovery_urls: destination
             .map(|it| it.topology_discovery_urls.clone())
             .unwrap_or_default(),
-        progress: Some(progress(facts, status, now)),
+        progress: Some(progress(facts, now)),
         error: status.error.as_ref().map(last_error),
         warning: status.warning.as_ref().map(warning),
         ..planned(database, &facts.task)
@@ -155,7 +160,8 @@ fn phase(status: &Status) -> part::Phase {
     part::Phase { kind: kind.into(), until, reason, message }
 }
 
-fn progress(facts: &Facts, status: &Status, now: Timestamp) -> part::Progress {
+fn progress(facts: &Facts, now: Timestamp) -> part::Progress {
+    let status = &facts.status;
     let header = facts.snapshot.header();
     let acknowledged = facts.acknowledged.get();
     let counts = &status.counts;

@@ -75,7 +75,7 @@ impl Follower {
             let now = status.borrow_and_update().clone();
             let facts = Facts::gather(&self.database, self.key.task, &now).await?;
             let Some(facts) = facts else { return Ok(()) };
-            let task = view::task(name, &facts, &now, self.clock.now());
+            let task = view::task(name, &facts, self.clock.now());
             drop(facts);
             let lags = view::lags(&task);
             if shown.as_ref() != Some(&task) {

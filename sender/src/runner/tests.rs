@@ -1,6 +1,9 @@
 //! What a task does between its sessions, with receivers that answer as a test says.
 
-use std::sync::{Mutex, atomic::AtomicU64};
+use std::sync::{
+    Mutex,
+    atomic::{AtomicBool, AtomicU64},
+};
 
 use bytes::Bytes;
 use futures_util::{FutureExt as _, StreamExt as _, future::BoxFuture, stream};
@@ -9,7 +12,11 @@ use jackdaw_common::{
     frame::{Accept, ReceiverHeartbeat, ToReceiver, ToSender, Window},
 };
 use jackdaw_node::shutdown::Trigger;
-use jackdaw_store::{Record, RecordKind, StoreError, engine::EngineError};
+use jackdaw_store::{
+    Record, RecordKind, StoreError,
+    engine::{Engine, EngineError, Memory, Snapshot, WriteBatch},
+    keys::TABLES,
+};
 use tokio::{sync::mpsc, task::JoinHandle};
 
 use super::*;
@@ -58,23 +65,64 @@ struct Task {
     runner: JoinHandle<()>,
 }
 
+/// An engine that takes nothing while its disk is full.
+struct Filling {
+    memory: Memory,
+    full: Arc<AtomicBool>,
+}
+
+impl Engine for Filling {
+    fn snapshot(&self) -> Result<Arc<dyn Snapshot>, EngineError> {
+        self.memory.snapshot()
+    }
+
+    fn commit(&self, batch: WriteBatch) -> Result<(), EngineError> {
+        if self.full.load(std::sync::atomic::Ordering::SeqCst) {
+            return Err(EngineError::NoSpace { path: "/".into(), available: 1, needed: 2 });
+        }
+        self.memory.commit(batch)
+    }
+}
+
+fn definition() -> TaskDefinition {
+    TaskDefinition {
+        id: TASK,
+        display_name: "to b".to_owned(),
+        connection_string: "b".to_owned(),
+        enabled: true,
+        created: 0,
+        generation: 0,
+        asked: None,
+        accepted_by: None,
+    }
+}
+
 impl Task {
     async fn start(
         urls: &[&str],
         answer: impl Fn(usize, &Offer) -> Result<Connected, SessionError> + Send + Sync + 'static,
     ) -> Self {
-        let store = fixture::store(1);
-        let definition = TaskDefinition {
-            id: TASK,
-            display_name: "to b".to_owned(),
-            connection_string: "b".to_owned(),
-            enabled: true,
-            created: 0,
-            generation: 0,
-            asked: None,
-        };
+        Self::start_over(fixture::store(1), urls, answer).await
+    }
+
+    async fn start_over(
+        store: Store,
+        urls: &[&str],
+        answer: impl Fn(usize, &Offer) -> Result<Connected, SessionError> + Send + Sync + 'static,
+    ) -> Self {
+        let definition = definition();
         let value = Bytes::from(serde_json::to_vec(&definition).unwrap());
         store.record(vec![record(None, Some(value))]).await.unwrap();
+        Self::again_over(store, urls, answer)
+    }
+
+    /// A runner of the task that there is.
+    fn again_over(
+        store: Store,
+        urls: &[&str],
+        answer: impl Fn(usize, &Offer) -> Result<Connected, SessionError> + Send + Sync + 'static,
+    ) -> Self {
+        let definition = definition();
         let destination = (!urls.is_empty()).then(|| ConnectionString {
             name: "b".to_owned(),
             database: "copy".to_owned(),
@@ -267,6 +315,32 @@ async fn an_error_of_the_store_names_no_file() {
     assert_eq!(error.reason, "DISK_FULL");
     assert!(error.message.contains("disk") && !error.message.contains("secret"), "{error:?}");
     task.ends().await;
+}
+
+/// A source whose disk is full goes on sending what it has: what it would write down is for later.
+///
+/// Found by: no session without a new generation, or without its position written.
+#[tokio::test(start_paused = true)]
+async fn a_source_whose_disk_is_full_sends() {
+    let full = Arc::new(AtomicBool::new(false));
+    let engine = Filling { memory: Memory::new(&TABLES), full: Arc::clone(&full) };
+    let store = fixture::store_over(engine);
+    fixture::fill(&store, 0..3, 10).await;
+    let listening = |_: usize, _: &Offer| {
+        let (connected, mut sent) = accepts(fixture::etag(1));
+        tokio::spawn(async move { while sent.recv().await.is_some() {} });
+        Ok(connected)
+    };
+    let mut first = Task::start_over(store.clone(), &["https://b:1"], listening).await;
+    let (_, _, generation) = first.call().await;
+    first.until(|phase| *phase == Phase::CatchingUp).await;
+    first.ends().await;
+    full.store(true, std::sync::atomic::Ordering::SeqCst);
+    let mut second = Task::again_over(store, &["https://b:1"], listening);
+    assert_eq!(second.call().await.2, generation);
+    let status = second.until(|phase| *phase == Phase::CatchingUp).await;
+    assert_eq!(status.error, None);
+    second.ends().await;
 }
 
 /// A receiver that has ended takes no frames any more; why it has comes a moment later.

@@ -4,7 +4,10 @@ use jackdaw_common::{ChangeVector, Entry, Etag, Timestamp};
 use jackdaw_proto::control::external_replication as part;
 
 use super::fixture::{Caller, Site, task_request};
-use crate::progress::{Counts, LastError, Phase};
+use crate::{
+    control::records,
+    progress::{Counts, LastError, Phase},
+};
 
 async fn site() -> Site {
     let site = Site::with_string().await;
@@ -132,6 +135,39 @@ async fn progress_is_that_of_the_board_and_the_database() {
         progress.reconciled_kept,
     ];
     assert_eq!(counts, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+}
+
+/// What one destination has acknowledged says nothing of another: neither what the board knows, nor
+/// what is written down.
+///
+/// Found by: the position is the task's, whatever its connection string leads to.
+#[tokio::test]
+async fn a_task_that_is_led_elsewhere_has_sent_nothing_there() {
+    let site = site().await;
+    for id in ["a", "b", "c"] {
+        site.put(id).await;
+    }
+    let last = Etag::new(3).unwrap();
+    site.database().store().stand(1, last).await.unwrap();
+    let shown = async || {
+        let progress = site.get_task("1").await.unwrap().progress.unwrap();
+        (progress.last_acknowledged_etag, progress.lag_items, progress.heard_time.is_some())
+    };
+    // Nobody has accepted the task by this connection string.
+    assert_eq!(shown().await, (0, 3, false));
+    site.board.update(site.key(1), |status| {
+        status.destination = "another".to_owned();
+        status.phase = Phase::Connecting;
+        status.actual_url = Some("https://receiver:8443".into());
+        status.last_acknowledged = last;
+        status.heard = Some(Timestamp::from_micros(2_000_000));
+    });
+    assert_eq!(shown().await, (0, 3, false));
+    assert_eq!(site.get_task("1").await.unwrap().actual_destination_url, "");
+    let snapshot = site.database().store().snapshot();
+    let current = records::connection_string(&snapshot, "copy").unwrap().unwrap().value.etag();
+    site.board.update(site.key(1), |status| status.destination = current);
+    assert_eq!(shown().await, (3, 0, true));
 }
 
 #[tokio::test]
