@@ -1,5 +1,7 @@
 //! Histories that break a plausible design, each with that design planted: it must be found.
 
+mod sending;
+
 use std::{collections::BTreeSet, sync::Arc};
 
 use jackdaw_common::Timestamp;
