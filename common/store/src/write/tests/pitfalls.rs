@@ -1,5 +1,6 @@
 //! Histories that break a plausible design, each with that design planted: it must be found.
 
+mod arriving;
 mod sending;
 
 use std::{collections::BTreeSet, sync::Arc};
