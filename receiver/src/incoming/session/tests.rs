@@ -7,7 +7,7 @@ use std::time::Duration;
 use jackdaw_common::frame::{RewindReason, ToReceiver, ToSender};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::fixture::*;
+use super::{fixture::*, planted};
 use crate::incoming::{
     pipeline::planted::OVERTAKES,
     room::{Place, Room},
@@ -256,6 +256,36 @@ async fn a_window_is_not_a_suggestion() {
         rig.send_all(frames).await;
     }
     assert_eq!(rig.ends().await, "FRAME_INVALID");
+}
+
+/// Whether a session hears its sender out, which takes none of what it is told meanwhile.
+async fn hears_who_takes_nothing(patience: Duration) -> bool {
+    let rig = Rig::with_depth(1).await;
+    rig.send_all(batch(1, 0, &[1])).await;
+    rig.until_said(1).await;
+    // It has one thing more to say, which does not fit on the way.
+    let presence = rig.presence.clone();
+    let probe = tokio::spawn(async move { presence.is_alive().await });
+    tokio::task::yield_now().await;
+    let all = async {
+        for _ in 0..16 {
+            rig.send(here(1)).await;
+        }
+    };
+    let hears = timeout(patience, all).await.is_ok();
+    probe.abort();
+    hears
+}
+
+/// Both ends send, and neither goes on before the other has taken what it has to say: a session
+/// reads all the same.
+#[tokio::test]
+async fn pitfall_15_a_session_reads_while_its_own_frames_wait() {
+    assert!(hears_who_takes_nothing(Duration::from_secs(60)).await);
+    planted::AWAITS_SENDS.set(true);
+    let planted = hears_who_takes_nothing(Duration::from_secs(1)).await;
+    planted::AWAITS_SENDS.set(false);
+    assert!(!planted, "the planted bug must be found");
 }
 
 /// In real time: the store's writer has a thread of its own, for which no paused clock waits.
