@@ -145,6 +145,8 @@ impl Session {
         mut drain: Shutdown,
     ) -> Result<(), IncomingError> {
         loop {
+            #[cfg(test)]
+            planted::send_all(&mut self.outbox, &outbound).await;
             if self.draining && self.pipeline.is_empty() && self.outbox.is_empty() {
                 let due = self.reconcile_due;
                 return Err(if due {
@@ -474,5 +476,7 @@ impl Session {
 
 #[cfg(test)]
 pub(crate) mod fixture;
+#[cfg(test)]
+mod planted;
 #[cfg(test)]
 mod tests;

@@ -163,6 +163,8 @@ impl Session {
         self.report(|_| {});
         self.pack_more(true);
         loop {
+            #[cfg(test)]
+            planted::send_all(&mut self.outbox, &outbound).await;
             let timer = (self.beat + HEARTBEAT).min(self.heard + SILENCE_MAX);
             let timer = self.raised.map_or(timer, |raised| raised.min(timer));
             let event = tokio::select! {
@@ -344,7 +346,10 @@ impl Session {
     /// Whether the window has room for so many bytes more; it has for whatever goes alone.
     fn has_room(&self, bytes: u64) -> bool {
         let on_the_way: u64 = self.in_flight.iter().map(|batch| batch.bytes).sum();
-        self.in_flight.is_empty()
+        let alone = self.in_flight.is_empty();
+        #[cfg(test)]
+        let alone = alone && !planted::WAITS_FOR_ITSELF.get();
+        alone
             || (self.in_flight.len() < self.window.batches as usize
                 && on_the_way + bytes <= self.window.bytes)
     }
@@ -504,5 +509,7 @@ impl Session {
 
 #[cfg(test)]
 pub(crate) mod fixture;
+#[cfg(test)]
+mod planted;
 #[cfg(test)]
 mod tests;

@@ -83,11 +83,12 @@ impl Collector {
         for entry in base.scan(keys::HISTORY, range, Direction::Forward) {
             let (successor, superseded) = read(entry)?;
             let needed = successor > passed;
+            if needed && header.history_bytes <= self.bytes_max {
+                // There is nothing more to do before somebody has passed it.
+                return Ok(clean.max(passed.min(published)));
+            }
             if rows >= COLLECT_ROWS_MAX {
                 return Ok(clean);
-            }
-            if needed && header.history_bytes <= self.bytes_max {
-                break;
             }
             if needed {
                 header.folded_until = successor;

@@ -82,7 +82,7 @@ impl Rig {
 
     /// A session in a database.
     pub(crate) async fn over(store: Store) -> Self {
-        Self::within(store, Room::default()).await
+        Self::within(store, Room::default(), 64).await
     }
 
     /// A session of a receiver that has so much memory.
@@ -90,10 +90,25 @@ impl Rig {
         let rig = Self::new().await;
         let store = rig.store.clone();
         rig.hang_up().await;
-        Self::within(store, room.clone()).await
+        Self::within(store, room.clone(), 64).await
     }
 
-    async fn within(store: Store, room: Room) -> Self {
+    /// A session where so many frames are on their way each way at most.
+    pub(crate) async fn with_depth(depth: usize) -> Self {
+        let rig = Self::new().await;
+        let store = rig.store.clone();
+        rig.hang_up().await;
+        Self::within(store, Room::default(), depth).await
+    }
+
+    /// Waits until so many frames of the session are on their way.
+    pub(crate) async fn until_said(&self, frames: usize) {
+        while self.from_session.len() < frames {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
+    async fn within(store: Store, room: Room, depth: usize) -> Self {
         let begin = Begin {
             source: SOURCE,
             lineage: Lineage::new(INCARNATION),
@@ -106,8 +121,8 @@ impl Rig {
         let opened = store.begin(begin).await.unwrap();
         let window = Window { batches: 4, bytes: 1 << 20 };
         let (session, presence) = Session::new(store.clone(), SOURCE, opened, window, room);
-        let (to_session, frames) = mpsc::channel(64);
-        let (outbound, from_session) = mpsc::channel(64);
+        let (to_session, frames) = mpsc::channel(depth);
+        let (outbound, from_session) = mpsc::channel(depth);
         let (drain, drained) = Trigger::new();
         let inbound = ReceiverStream::new(frames).map(Ok);
         let session = tokio::spawn(session.run(inbound, outbound, drained));

@@ -7,8 +7,11 @@ use std::time::Duration;
 use jackdaw_common::frame::{RewindReason, ToReceiver, ToSender};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::fixture::*;
-use crate::incoming::room::{Place, Room};
+use super::{fixture::*, planted};
+use crate::incoming::{
+    pipeline::planted::OVERTAKES,
+    room::{Place, Room},
+};
 
 #[tokio::test]
 async fn batches_in_flight_are_acknowledged_in_their_order() {
@@ -41,7 +44,47 @@ async fn what_comes_again_is_counted_and_not_written() {
     assert_eq!(rig.store.last_etag(), etag(3));
 }
 
-/// Pitfall 11: what lies behind a batch that was refused must not be applied.
+/// Batches 1 to 3 are in flight, and a heartbeat that follows them is read before any of them is
+/// committed; 1 is refused, and the sender dies. Answers where the cursor is then, and how many of
+/// the three documents are there when the next session has sent all behind it.
+async fn refused_with_more_in_flight() -> (u64, u64) {
+    let mut rig = Rig::new().await;
+    rig.send_all(damaged(1, 0, &[1])).await;
+    rig.send_all(batch(2, 1, &[2])).await;
+    rig.send_all(batch(3, 2, &[3])).await;
+    rig.send(progress(3, 5)).await;
+    loop {
+        match rig.next().await {
+            ToSender::Rewind { number: 1, .. } => break,
+            ToSender::Heartbeat(_) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    let (cursor, store) = (rig.cursor(), rig.store.clone());
+    rig.hang_up().await;
+    let mut rig = Rig::over(store).await;
+    let rest: Vec<_> = (cursor + 1..=3).collect();
+    if !rest.is_empty() {
+        rig.send_all(batch(1, cursor, &rest)).await;
+        rig.ack().await;
+    }
+    let documents = rig.store.snapshot().header().documents;
+    rig.hang_up().await;
+    (cursor, documents)
+}
+
+/// What lies behind a batch that was refused must not be applied, progress neither: else the cursor
+/// passes what never arrived.
+#[tokio::test]
+async fn pitfall_11_progress_read_before_the_batches_it_follows_are_committed() {
+    assert_eq!(refused_with_more_in_flight().await, (0, 3));
+    OVERTAKES.set(true);
+    let planted = refused_with_more_in_flight().await;
+    OVERTAKES.set(false);
+    assert_eq!(planted, (5, 0), "the planted bug must be found");
+}
+
+/// Pitfall 11 again, in a session that goes on.
 #[tokio::test]
 async fn a_damaged_batch_takes_those_behind_it_back() {
     let mut rig = Rig::new().await;
@@ -213,6 +256,36 @@ async fn a_window_is_not_a_suggestion() {
         rig.send_all(frames).await;
     }
     assert_eq!(rig.ends().await, "FRAME_INVALID");
+}
+
+/// Whether a session hears its sender out, which takes none of what it is told meanwhile.
+async fn hears_who_takes_nothing(patience: Duration) -> bool {
+    let rig = Rig::with_depth(1).await;
+    rig.send_all(batch(1, 0, &[1])).await;
+    rig.until_said(1).await;
+    // It has one thing more to say, which does not fit on the way.
+    let presence = rig.presence.clone();
+    let probe = tokio::spawn(async move { presence.is_alive().await });
+    tokio::task::yield_now().await;
+    let all = async {
+        for _ in 0..16 {
+            rig.send(here(1)).await;
+        }
+    };
+    let hears = timeout(patience, all).await.is_ok();
+    probe.abort();
+    hears
+}
+
+/// Both ends send, and neither goes on before the other has taken what it has to say: a session
+/// reads all the same.
+#[tokio::test]
+async fn pitfall_15_a_session_reads_while_its_own_frames_wait() {
+    assert!(hears_who_takes_nothing(Duration::from_secs(60)).await);
+    planted::AWAITS_SENDS.set(true);
+    let planted = hears_who_takes_nothing(Duration::from_secs(1)).await;
+    planted::AWAITS_SENDS.set(false);
+    assert!(!planted, "the planted bug must be found");
 }
 
 /// In real time: the store's writer has a thread of its own, for which no paused clock waits.

@@ -1,6 +1,8 @@
 //! What goes into a batch, and what does not; and that the batches of any history, cut anywhere,
 //! show a destination nothing but states of the source.
 
+mod pitfalls;
+
 use jackdaw_common::{Lineage, RunId};
 use std::collections::BTreeMap;
 
@@ -16,6 +18,12 @@ use jackdaw_store::{
 
 use super::*;
 use crate::outgoing::session::fixture::{etag, identity, store};
+
+/// By a planted bug, the frontier of a batch that ends in the middle of a scan.
+pub(super) fn early_frontier(own: IncarnationId, last: Etag) -> Option<ChangeVector> {
+    let entry = Entry { incarnation: own, etag: last };
+    EARLY_FRONTIER.get().then(|| ChangeVector::from_entries([entry]))
+}
 
 fn destination(known: ChangeVector) -> Destination {
     Destination {
@@ -336,16 +344,8 @@ async fn some(store: &Store, random: &mut Random, number: u64) {
     write(store, commands.collect()).await;
 }
 
-/// The next batch of `from`, applied to `to`; what was acknowledged is written down at `from` now
-/// and then, and deletions are forgotten.
-async fn relay(
-    from: &Store,
-    to: &Store,
-    session: &Session,
-    random: &mut Random,
-    after: Etag,
-) -> Etag {
-    let items_max = usize::try_from(1 + random.below(6)).unwrap();
+/// The next batch of `from`, applied to `to`; answers where its cursor is then.
+async fn send(from: &Store, to: &Store, session: &Session, items_max: usize, after: Etag) -> Etag {
     let limits = BatchLimits { items: items_max, bytes: usize::MAX };
     let towards = Destination { incarnation: to.incarnation(), ..destination(to.vector()) };
     let packed = pack(&from.snapshot(), after, limits, &towards).unwrap();
@@ -358,7 +358,20 @@ async fn relay(
         frontier: packed.frontier.clone(),
         items: items(&packed).into_iter().map(IncomingItem::from).collect(),
     };
-    let cursor = to.apply(incoming).await.unwrap().cursor;
+    to.apply(incoming).await.unwrap().cursor
+}
+
+/// The same; what was acknowledged is written down at `from` now and then, and deletions are
+/// forgotten.
+async fn relay(
+    from: &Store,
+    to: &Store,
+    session: &Session,
+    random: &mut Random,
+    after: Etag,
+) -> Etag {
+    let items_max = usize::try_from(1 + random.below(6)).unwrap();
+    let cursor = send(from, to, session, items_max, after).await;
     if random.below(2) == 0 {
         from.stand(1, cursor).await.unwrap();
     }

@@ -136,6 +136,11 @@ pub(super) struct Rig {
 impl Rig {
     /// A receiver that holds nothing.
     pub(super) fn new(store: &Store, window: Window) -> Self {
+        Self::with_depth(store, window, 64)
+    }
+
+    /// The same, where so many frames are on their way each way at most.
+    pub(super) fn with_depth(store: &Store, window: Window, depth: usize) -> Self {
         let accept = Accept {
             protocol: PROTOCOL.1,
             destination: identity(9).database,
@@ -153,8 +158,8 @@ impl Rig {
         let (clock, limits) = (Arc::new(Still), BatchLimits::default());
         let session =
             Session::new(store.clone(), board.clone(), key, clock, limits, accept).unwrap();
-        let (to_session, inbound) = mpsc::channel(64);
-        let (outbound, from_session) = mpsc::channel(64);
+        let (to_session, inbound) = mpsc::channel(depth);
+        let (outbound, from_session) = mpsc::channel(depth);
         let (stop, stopped) = Trigger::new();
         let session = session.run(ReceiverStream::new(inbound), outbound, stopped);
         let session = tokio::spawn(session);

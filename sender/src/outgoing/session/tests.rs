@@ -61,18 +61,51 @@ async fn one_batch_at_a_time_where_the_window_is_one() {
     }
 }
 
-/// Pitfall 15: a batch that is larger than the window goes alone.
+/// A batch that is larger than the window goes alone: it would wait for itself for ever.
 #[tokio::test]
-async fn what_is_larger_than_the_window_goes_alone() {
+async fn pitfall_15_what_is_larger_than_the_window_goes_alone() {
     let store = store(1);
     fill(&store, 0..12, LARGE).await;
-    let mut rig = Rig::new(&store, Window { batches: 4, bytes: 1 << 20 });
+    let narrow = Window { batches: 4, bytes: 1 << 20 };
+    let mut rig = Rig::new(&store, narrow);
     for number in 1..=3 {
         let batch = rig.batch().await;
         assert_eq!(batch.number, number);
         rig.is_silent_for(50).await;
         rig.ack(&batch).await;
     }
+    planted::WAITS_FOR_ITSELF.set(true);
+    let mut rig = Rig::new(&store, narrow);
+    // The planted bug must be found: nothing comes.
+    rig.is_silent_for(1_000).await;
+    planted::WAITS_FOR_ITSELF.set(false);
+}
+
+/// Whether a session hears its receiver out, which takes none of its frames meanwhile.
+async fn hears_who_takes_nothing(patience: Duration) -> bool {
+    let store = store(1);
+    fill(&store, 0..4, LARGE).await;
+    let mut rig = Rig::with_depth(&store, WIDE, 1);
+    // It is in the middle of a batch, the rest of which does not fit on the way.
+    let begun = rig.next().await;
+    assert!(matches!(begun, ToReceiver::BatchBegin { number: 1, .. }), "{begun:?}");
+    let all = async {
+        for _ in 0..16 {
+            rig.beat(0, ChangeVector::empty(), false).await;
+        }
+    };
+    timeout(patience, all).await.is_ok()
+}
+
+/// Both ends send, and neither goes on before the other has taken what it has to say: a session
+/// reads all the same.
+#[tokio::test]
+async fn pitfall_15_a_session_reads_while_its_own_frames_wait() {
+    assert!(hears_who_takes_nothing(Duration::from_secs(60)).await);
+    planted::AWAITS_SENDS.set(true);
+    let planted = hears_who_takes_nothing(Duration::from_secs(1)).await;
+    planted::AWAITS_SENDS.set(false);
+    assert!(!planted, "the planted bug must be found");
 }
 
 #[tokio::test]

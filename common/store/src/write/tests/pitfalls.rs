@@ -1,5 +1,8 @@
 //! Histories that break a plausible design, each with that design planted: it must be found.
 
+mod arriving;
+mod sending;
+
 use std::{collections::BTreeSet, sync::Arc};
 
 use jackdaw_common::Timestamp;
@@ -11,16 +14,12 @@ use crate::{
     engine::{Engine, EngineError, Memory, Snapshot, WriteBatch},
     keys::{self, TABLES},
     overlay,
-    write::{Collector, Intent, Writer},
+    write::{Intent, Writer},
 };
 
 /// A writer without a thread, in which two sources have a session.
 fn writer() -> Writer {
-    let (memory, clock) = (Memory::new(&TABLES), TestClock::at(0));
-    let store = Store::open(memory.clone(), clock.clone(), identity(1)).unwrap();
-    let snapshot = store.snapshot();
-    let (collector, run) = (Collector::default(), identity(1).run);
-    let mut writer = Writer::new(Arc::new(memory), clock, snapshot, collector, run);
+    let mut writer = bare(&Memory::new(&TABLES), 1);
     let sessions = [2, 3].map(|n| Intent::Begin(calling(n), oneshot::channel().0));
     writer.execute(sessions.into(), |_| {}).unwrap();
     writer

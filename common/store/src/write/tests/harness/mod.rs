@@ -11,6 +11,6 @@ mod words;
 pub(crate) use audit::audit;
 pub(crate) use faults::{Fault, Faulty};
 pub(crate) use link::{Link, copy};
-pub(crate) use place::{Place, TestClock, embedded, identity, in_memory, on_both};
+pub(crate) use place::{Place, TestClock, bare, embedded, identity, in_memory, on_both};
 pub(crate) use sources::{bring, copied, offer, opened, reconcile, running};
 pub(crate) use words::*;

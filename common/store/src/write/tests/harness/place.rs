@@ -16,6 +16,7 @@ use crate::{
     Identity, Store,
     engine::{Embedded, EmbeddedOptions, Memory},
     keys::TABLES,
+    write::{Collector, Writer},
 };
 
 /// A clock that stands still until it is set.
@@ -87,6 +88,14 @@ pub(crate) fn embedded(path: &Path) -> Embedded {
 /// Database `n`, new and in memory.
 pub(crate) fn in_memory(n: u8) -> Store {
     Place::memory().open(n)
+}
+
+/// A writer without a thread, of database `n` in an engine. No store may have it open.
+pub(crate) fn bare(memory: &Memory, n: u8) -> Writer {
+    let clock = TestClock::at(1_000_000);
+    let snapshot = Store::open(memory.clone(), clock.clone(), identity(n)).unwrap().snapshot();
+    let (engine, collector) = (Arc::new(memory.clone()), Collector::default());
+    Writer::new(engine, clock, snapshot, collector, identity(n).run)
 }
 
 /// Runs a test on a new memory engine, and on a new embedded engine in a temporary folder.

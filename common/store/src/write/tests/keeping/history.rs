@@ -3,9 +3,15 @@
 use std::sync::Arc;
 
 use jackdaw_common::Etag;
+use tokio::sync::oneshot;
 
 use super::super::harness::*;
-use crate::{Store, engine::Memory, keys::TABLES, write::Collector};
+use crate::{
+    Snapshot, Store,
+    engine::Memory,
+    keys::TABLES,
+    write::{Collector, Intent},
+};
 
 /// The etags of all rows, and what they say.
 fn rows(store: &Store) -> Vec<(u64, String)> {
@@ -200,4 +206,34 @@ async fn much_is_collected_in_steps() {
     let after_one_step = store.snapshot().header().history_rows;
     assert!((1..8_000).contains(&after_one_step), "{after_one_step} left after one step");
     until_rows(&store, 4_000).await;
+}
+
+/// A writer of which nothing is asked comes to rest, wherever a task stands, also where the history
+/// that is left is still needed: else its thread runs for ever, and does nothing.
+///
+/// Found by: a step that meets a needed row first answers that it has come nowhere.
+#[tokio::test]
+async fn an_idle_writer_rests_though_history_is_left() {
+    for (stands, left) in [(0, 2), (3, 2), (4, 1), (5, 1), (6, 0)] {
+        let memory = Memory::new(&TABLES);
+        let store = opened(&memory, 1, 1);
+        task(&store, 1, true).await;
+        for document in ["a", "b", "c", "a", "new", "b"] {
+            put(&store, document, "1").await;
+        }
+        drop(store);
+        let mut writer = bare(&memory, 1);
+        let stand = Intent::Stand(1, etag(stands), oneshot::channel().0);
+        writer.execute(vec![stand], |_| {}).unwrap();
+        // What a driver does with an empty queue.
+        let mut steps = 0;
+        while writer.has_work() && steps < 10 {
+            writer.execute(Vec::new(), |_| {}).unwrap();
+            steps += 1;
+        }
+        assert!(!writer.has_work(), "no rest where the task stands at {stands}");
+        let snapshot = Snapshot::inspect(&memory).unwrap().unwrap();
+        assert_eq!(snapshot.header().history_rows, left, "the task stands at {stands}");
+        audit(&snapshot);
+    }
 }
