@@ -223,6 +223,47 @@ async fn pitfalls_1_and_2_a_database_restored_from_a_backup_goes_on() -> Result<
     Ok(())
 }
 
+/// A destination that is restored from a backup is sent what was written since, deletions too, and
+/// nothing else: it says itself how far it is. Its sender notices that it was away, and no more.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_destination_restored_from_a_backup_is_sent_what_it_lost() -> Result<()> {
+    let pair = Pair::new().await?;
+    let task = pair.replicate().await?;
+    pair.source.write("shop", documents("things", 300, "old"), 10).await?;
+    pair.caught_up(&task).await?;
+    let (url, certificates) = (pair.receiver.url(), pair.site.certificates());
+    let connection = ["--url", &url, "--folder", path(&certificates)];
+    let file = pair.site.path().join("copy.backup");
+    done(&[&["database", "backup", "copy", path(&file)][..], &connection[..]].concat())?;
+
+    pair.source.write("shop", documents("things", 100, "new"), 10).await?;
+    for n in 100..150 {
+        pair.source.delete("shop", &format!("things/{n}")).await?;
+    }
+    pair.source.write("shop", documents("more", 100, "new"), 10).await?;
+    pair.caught_up(&task).await?;
+    let sent = async || {
+        let task = pair.source.task(&task).await?;
+        anyhow::Ok(task.progress.unwrap_or_default().items_sent)
+    };
+    let before = sent().await?;
+
+    let request = DeleteDatabaseRequest { name: "databases/copy".into() };
+    pair.destination.databases().delete_database(request).await?;
+    let waiting = pair.phase(&task, PhaseKind::Backoff).await?;
+    assert_eq!(waiting.error.unwrap_or_default().reason, "DATABASE_NOT_FOUND");
+    done(&[&["database", "restore", "copy", "--from", path(&file)][..], &connection[..]].concat())?;
+    pair.phase(&task, PhaseKind::Live).await?;
+    pair.source.put("shop", "last", "{}").await?;
+    pair.caught_up(&task).await?;
+    assert_eq!(pair.assert_equal().await?, 351);
+    assert_eq!(sent().await?, before + 251, "what was written since the backup, and nothing else");
+    assert_eq!(pair.source.task(&task).await?.warning, None, "the source has not gone back");
+    let copy = pair.destination.database("copy").await?;
+    assert_eq!((copy.incarnations.len(), copy.conflicts), (2, 0));
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_damaged_backup_is_refused_and_leaves_nothing() -> Result<()> {
     let pair = Pair::new().await?;
