@@ -6,7 +6,7 @@ use std::{fs, path::Path, process::Command, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
 use jackdaw_proto::control::external_replication::PhaseKind;
-use jackdaw_tests::{client::Client, random::Random, service::Service, site::Site, wait::until};
+use jackdaw_tests::{random::Random, service::Service, site::Site, wait::until};
 
 use crate::setup::{Pair, SOON, documents, path};
 
@@ -46,12 +46,7 @@ async fn pair(sender: &[String], receiver: &[String], site: Site) -> Result<Pair
         tracer => start(&site, role, tracer),
     };
     let (receiver, sender) = (service("receiver", receiver)?, service("sender", sender)?);
-    let administrator = site.administrator()?;
-    let source = Client::connect(&sender.url(), &administrator).await?;
-    let destination = Client::connect(&receiver.url(), &administrator).await?;
-    source.create_database("shop").await?;
-    destination.create_database("copy").await?;
-    Ok(Pair { site, sender, receiver, source, destination })
+    Pair::of(site, sender, receiver).await
 }
 
 /// Nothing is answered that a power cut could undo: each write that a client was answered, and each
