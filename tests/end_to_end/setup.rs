@@ -41,6 +41,11 @@ impl Pair {
     pub(crate) async fn at(site: Site) -> Result<Self> {
         let receiver = Service::start(&site, "receiver")?;
         let sender = Service::start(&site, "sender")?;
+        Self::of(site, sender, receiver).await
+    }
+
+    /// The same of services that were started.
+    pub(crate) async fn of(site: Site, sender: Service, receiver: Service) -> Result<Self> {
         let administrator = site.administrator()?;
         let source = Client::connect(&sender.url(), &administrator).await?;
         let destination = Client::connect(&receiver.url(), &administrator).await?;

@@ -140,6 +140,15 @@ impl Service {
         Ok(self.child.wait()?.code())
     }
 
+    /// Whether it has ended, by itself or by a signal; does not wait for it.
+    ///
+    /// # Errors
+    ///
+    /// The system's.
+    pub fn has_ended(&mut self) -> Result<bool> {
+        Ok(self.child.try_wait()?.is_some())
+    }
+
     /// Starts it again on the same port, after it has ended, under no tracer.
     ///
     /// # Errors

@@ -373,6 +373,7 @@ impl Session {
         let carries = Carries::Items;
         let (from, to) = (after.get(), last.get());
         let span = tracing::info_span!("batch", number, after = from, last = to, items, bytes);
+        span.in_scope(|| tracing::debug!("sent"));
         self.in_flight.push_back(InFlight { number, last, items, bytes, carries, span });
         self.sent = last;
         self.outbox.push_back(ToReceiver::BatchBegin { number, after });

@@ -105,6 +105,49 @@ async fn a_copied_folder_does_not_open_until_somebody_says_what_it_is() -> Resul
     Ok(())
 }
 
+/// A copy of a folder takes the place of the original, which is lost: declared restored, it opens,
+/// goes on where the original was, and writes as another incarnation.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copied_folder_that_is_declared_restored_goes_on() -> Result<()> {
+    let mut pair = Pair::new().await?;
+    let task = pair.replicate().await?;
+    pair.source.write("shop", documents("things", 100, "x"), 100).await?;
+    pair.caught_up(&task).await?;
+    let original = pair.source.database("shop").await?.incarnation;
+    assert_eq!(pair.sender.terminate()?, Some(0));
+    let (data, copied) = (pair.site.data("sender"), pair.site.path().join("copied"));
+    copy_folder(&data, &copied)?;
+    std::fs::remove_dir_all(&data)?;
+    std::fs::rename(&copied, &data)?;
+    let refused = pair.sender.restart().err().context("it started")?;
+    assert!(format!("{refused:#}").contains("DATABASE_MOVED_OR_COPIED"), "{refused:#}");
+
+    let configuration = pair.site.configuration("sender")?;
+    let told = done(&["database", "restore", "shop", "--config", path(&configuration)])?;
+    assert!(told.contains("behind etag 100"), "{told}");
+    pair.sender.restart()?;
+    pair.reconnect().await?;
+    let shop = pair.source.database("shop").await?;
+    assert_eq!((shop.incarnations.len(), shop.last_etag), (2, 100));
+    assert_ne!(shop.incarnation, original);
+    pair.source.put("shop", "things/0", "{}").await?;
+    pair.source.delete("shop", "things/1").await?;
+    pair.source.write("shop", documents("more", 20, "x"), 7).await?;
+    pair.caught_up(&task).await?;
+    assert_eq!(pair.assert_equal().await?, 119);
+    let written = pair.destination.document("copy", "things/0").await?.change_vector;
+    assert!(written.contains(&shop.incarnation), "{written}");
+    assert_eq!(pair.destination.database("copy").await?.conflicts, 0);
+    // Nothing but what was written since was sent; of the original nothing lies above that, and the
+    // warning says so by its two etags.
+    let task = pair.source.task(&task).await?;
+    assert_eq!(task.progress.unwrap_or_default().items_sent, 22);
+    let warning = task.warning.unwrap_or_default();
+    assert_eq!(warning.reason, "SOURCE_RESTORED");
+    assert_eq!(warning.message.matches("etag 100").count(), 2, "{}", warning.message);
+    Ok(())
+}
+
 /// Pitfall 17 of copies: the original is off, a copy writes; one of them must say what it is.
 #[tokio::test(flavor = "multi_thread")]
 async fn pitfall_3_a_copy_started_while_the_original_is_off_makes_the_original_stop() -> Result<()>
@@ -177,6 +220,47 @@ async fn pitfalls_1_and_2_a_database_restored_from_a_backup_goes_on() -> Result<
     assert_eq!((copy.documents, copy.conflicts), (99, 1));
     let after = pair.destination.document("copy", "things/90").await?;
     assert!(String::from_utf8(after.body.to_vec())?.contains("after"));
+    Ok(())
+}
+
+/// A destination that is restored from a backup is sent what was written since, deletions too, and
+/// nothing else: it says itself how far it is. Its sender notices that it was away, and no more.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_destination_restored_from_a_backup_is_sent_what_it_lost() -> Result<()> {
+    let pair = Pair::new().await?;
+    let task = pair.replicate().await?;
+    pair.source.write("shop", documents("things", 300, "old"), 10).await?;
+    pair.caught_up(&task).await?;
+    let (url, certificates) = (pair.receiver.url(), pair.site.certificates());
+    let connection = ["--url", &url, "--folder", path(&certificates)];
+    let file = pair.site.path().join("copy.backup");
+    done(&[&["database", "backup", "copy", path(&file)][..], &connection[..]].concat())?;
+
+    pair.source.write("shop", documents("things", 100, "new"), 10).await?;
+    for n in 100..150 {
+        pair.source.delete("shop", &format!("things/{n}")).await?;
+    }
+    pair.source.write("shop", documents("more", 100, "new"), 10).await?;
+    pair.caught_up(&task).await?;
+    let sent = async || {
+        let task = pair.source.task(&task).await?;
+        anyhow::Ok(task.progress.unwrap_or_default().items_sent)
+    };
+    let before = sent().await?;
+
+    let request = DeleteDatabaseRequest { name: "databases/copy".into() };
+    pair.destination.databases().delete_database(request).await?;
+    let waiting = pair.phase(&task, PhaseKind::Backoff).await?;
+    assert_eq!(waiting.error.unwrap_or_default().reason, "DATABASE_NOT_FOUND");
+    done(&[&["database", "restore", "copy", "--from", path(&file)][..], &connection[..]].concat())?;
+    pair.phase(&task, PhaseKind::Live).await?;
+    pair.source.put("shop", "last", "{}").await?;
+    pair.caught_up(&task).await?;
+    assert_eq!(pair.assert_equal().await?, 351);
+    assert_eq!(sent().await?, before + 251, "what was written since the backup, and nothing else");
+    assert_eq!(pair.source.task(&task).await?.warning, None, "the source has not gone back");
+    let copy = pair.destination.database("copy").await?;
+    assert_eq!((copy.incarnations.len(), copy.conflicts), (2, 0));
     Ok(())
 }
 

@@ -6,6 +6,8 @@
 
 #![expect(clippy::print_stderr, reason = "a run of minutes says how far it is")]
 
+mod told;
+
 use std::{
     env,
     sync::{
@@ -20,11 +22,12 @@ use jackdaw_common::limits::WINDOW_BYTES;
 use jackdaw_node::tls::ClientTls;
 use jackdaw_proto::control::DeleteDatabaseRequest;
 use jackdaw_tests::{client::Client, random::Random, service::Service, site::Site, wait::until};
-use serde_json::Value;
 use tokio::{
     task::JoinHandle,
     time::{Instant, sleep},
 };
+
+use self::told::Told;
 
 /// Long enough for a copy to complete on a busy machine.
 const COPIED: Duration = Duration::from_secs(120);
@@ -39,9 +42,6 @@ const NEW: u64 = 2_000;
 /// Kills of one copy, one a side; then it is completed, compared and begun anew. They come while
 /// most of it is missing.
 const KILLS_A_COPY: usize = 2;
-/// Items that may be on their way at once: a window full of the first documents, and what is
-/// written meanwhile. Far fewer than a copy has, so that a copy sent all over again is noticed.
-const WINDOW_ITEMS: u64 = WINDOW_BYTES / FIRST_BYTES + HOT + NEW;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn five_kills_lose_nothing() -> Result<()> {
@@ -70,7 +70,7 @@ impl Kills {
         let seed = env::var("JACKDAW_SEED").ok().map(|seed| seed.parse()).transpose()?;
         let seed = seed.unwrap_or_else(|| u64::from(std::process::id()));
         eprintln!("JACKDAW_SEED={seed}");
-        let site = Site::new()?.logging("info,jackdaw_receiver=debug");
+        let site = Site::new()?.logging("info,jackdaw_receiver=debug,jackdaw_sender=debug");
         let (receiver, sender) =
             (Service::start(&site, "receiver")?, Service::start(&site, "sender")?);
         let administrator = site.administrator()?;
@@ -82,7 +82,8 @@ impl Kills {
     }
 
     async fn run(mut self, kills: usize) -> Result<()> {
-        assert!(WINDOW_ITEMS * (KILLS_A_COPY as u64) < FIRST, "else nothing is shown");
+        // Else a copy that is sent all over again would be within what may be.
+        assert!(WINDOW_BYTES * (KILLS_A_COPY as u64) < FIRST * FIRST_BYTES);
         let body = "x".repeat(usize::try_from(FIRST_BYTES)?);
         let first = (0..FIRST).map(|n| (format!("first/{n}"), format!(r#"{{"t":"{body}"}}"#)));
         self.source.write("shop", first.collect(), 1_000).await?;
@@ -118,23 +119,29 @@ impl Kills {
             (self.source.content("shop").await?, self.destination.content(name).await?);
         assert_eq!(source.len(), copy.len(), "documents");
         assert!(source == copy, "the copy differs");
-        self.account(name, before, kills).await?;
+        self.account(name, &task, kills).await?;
         self.source.delete_task(&task).await?;
         let request = DeleteDatabaseRequest { name: format!("databases/{name}") };
         self.destination.databases().delete_database(request).await?;
         Ok(())
     }
 
-    /// What the receiver says it wrote, against what its database has given etags to.
-    async fn account(&self, name: &str, before: usize, kills: usize) -> Result<()> {
+    /// The destination has as many etags as items were applied, over all acknowledgements there
+    /// ever were, those that a kill swallowed included; and no session has sent more than one
+    /// window again.
+    async fn account(&self, name: &str, task: &str, kills: usize) -> Result<()> {
         let last = self.destination.database(name).await?.last_etag;
-        let Counted { written, again } = counted(&self.receiver.log()?, name)?;
-        let of_receiver = (before..before + kills).filter(|kill| kill.is_multiple_of(2)).count();
-        // What was durable when its receiver was killed, and not yet told.
-        let untold = last.checked_sub(written).context("more was written than has an etag")?;
-        assert!(untold <= of_receiver as u64 * WINDOW_ITEMS, "{untold} etags nobody told of");
-        assert!(again <= kills as u64 * WINDOW_ITEMS, "{again} items sent again");
-        eprintln!("{name}: {last} etags, {untold} not told of, {again} items sent again");
+        let number = task.rsplit('/').next().context("no number")?.parse()?;
+        let told = until("both logs are written", COPIED, async || {
+            let told = Told::read(&self.sender.log()?, &self.receiver.log()?, number, name)?;
+            Ok(told.is_complete().then_some(told))
+        })
+        .await?;
+        let (applied, swallowed) = (told.applied(), told.swallowed());
+        let again = told.sent_again()?;
+        eprintln!("{name}: {last} etags, {swallowed} not told of, batches sent again {again:?}");
+        assert_eq!(applied + swallowed, last, "of which {swallowed} in acks that were swallowed");
+        assert!(told.sessions() > kills, "every kill ends a session");
         Ok(())
     }
 
@@ -154,32 +161,6 @@ impl Kills {
         assert!(self.site.path().exists());
         Ok(())
     }
-}
-
-struct Counted {
-    /// Items written under an etag.
-    written: u64,
-    /// Items that were there already.
-    again: u64,
-}
-
-/// Adds up what the receiver's log says of the batches of one database.
-fn counted(log: &str, database: &str) -> Result<Counted> {
-    let mut counted = Counted { written: 0, again: 0 };
-    for line in log.lines() {
-        // A kill may cut a line.
-        let Ok(line) = serde_json::from_str::<Value>(line) else { continue };
-        // From the outermost span to the batch's own.
-        let session = line["spans"].as_array().and_then(|spans| spans.first());
-        let destination = session.map(|span| &span["destination"]);
-        if line["message"] != "batch durable" || destination != Some(&Value::from(database)) {
-            continue;
-        }
-        let number = |key: &str| line[key].as_u64().context("no number");
-        counted.written += number("applied")? + number("merged")? + number("conflicted")?;
-        counted.again += number("already_present")?;
-    }
-    Ok(counted)
 }
 
 /// Writes to the source all the time, whatever becomes of it.
