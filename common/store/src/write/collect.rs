@@ -102,7 +102,7 @@ impl Collector {
             overlay.delete(keys::HISTORY, keys::history(successor));
             clean = successor;
         }
-        // All that was published and is passed is collected; what this group adds has greater etags.
+        // All that was published is collected; what this group adds has greater etags.
         Ok(clean.max(passed.min(published)))
     }
 }
