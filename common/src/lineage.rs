@@ -252,7 +252,10 @@ pub enum Fork {
         received: Etag,
     },
     /// It has other changes than those that were received from it, or says so of newer ones.
-    #[error("what it has written up to etag {received} is not what was received from it")]
+    #[error(
+        "what it has written up to etag {received} is not what was received from it{}",
+        told(*.common)
+    )]
     OtherRun {
         /// What was received.
         received: Etag,
@@ -267,6 +270,11 @@ pub enum Fork {
         /// What was accepted last.
         known: IncarnationId,
     },
+}
+
+/// What both have in common, for people, where that is known.
+fn told(common: Option<Etag>) -> String {
+    common.map_or_else(String::new, |common| format!("; both have the same up to etag {common}"))
 }
 
 /// Judges whether a source that offers `offered`, and whose last etag is `last`, may go on where

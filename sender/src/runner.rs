@@ -6,7 +6,7 @@ use jackdaw_common::{
     Etag, Timestamp,
     batch::BatchLimits,
     clock::Clock,
-    frame::{Offer, PROTOCOL},
+    frame::{Accept, Offer, PROTOCOL},
     limits::{BACKOFF_MILLIS_MAX, SILENCE_MILLIS_MAX},
     retry::backoff_millis,
 };
@@ -201,18 +201,7 @@ impl Runner {
             // It is for whoever asks before the destination is heard of again.
             tracing::warn!(%error, "cannot write down which destination that is");
         }
-        tracing::info!(%url, cursor = cursor.get(), "session accepted");
-        self.board.update(self.key, |status| {
-            status.phase = Phase::CatchingUp;
-            status.actual_url = Some(url.to_string());
-            status.error = None;
-            status.last_acknowledged = cursor;
-            status.last_sent = cursor;
-            status.destination_vector = connected.accept.vector.clone();
-            if let Some(from) = connected.accept.went_back_from {
-                status.warning = Some(restored(cursor, from, self.clock.now()));
-            }
-        });
+        self.accepted(&url, &connected.accept);
         let session = Session::new(
             self.store.clone(),
             self.board.clone(),
@@ -243,6 +232,23 @@ impl Runner {
                 Outcome::Failed { accepted, error }
             }
         }
+    }
+
+    /// Says that the session was accepted.
+    fn accepted(&self, url: &ReceiverUrl, accept: &Accept) {
+        let cursor = accept.cursor;
+        tracing::info!(%url, cursor = cursor.get(), "session accepted");
+        self.board.update(self.key, |status| {
+            status.phase = Phase::CatchingUp;
+            status.actual_url = Some(url.to_string());
+            status.error = None;
+            status.last_acknowledged = cursor;
+            status.last_sent = cursor;
+            status.destination_vector = accept.vector.clone();
+            if let Some(from) = accept.went_back_from {
+                status.warning = Some(restored(cursor, from, self.clock.now()));
+            }
+        });
     }
 
     /// Writes down where the destination stands before anything is sent: from then on nothing

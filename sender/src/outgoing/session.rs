@@ -13,12 +13,12 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use futures_util::{FutureExt as _, Stream, StreamExt as _};
 use jackdaw_common::{
-    ChangeVector, Etag, RunId, Timestamp,
+    ChangeVector, Etag, Timestamp,
     batch::BatchLimits,
     clock::Clock,
     frame::{
-        Accept, Ack, BatchEnd, Present, ReceiverHeartbeat, RewindReason, SenderHeartbeat,
-        ToReceiver, ToSender, Window,
+        Accept, Ack, BatchEnd, Present, ReceiverHeartbeat, RewindReason, ToReceiver, ToSender,
+        Window,
     },
     limits::{HEARTBEAT_MILLIS, REWINDS_MAX, SILENCE_MILLIS_MAX},
 };
@@ -40,9 +40,6 @@ use crate::progress::{Board, Phase, Status, TaskKey};
 
 const HEARTBEAT: Duration = Duration::from_millis(HEARTBEAT_MILLIS);
 const SILENCE_MAX: Duration = Duration::from_millis(SILENCE_MILLIS_MAX);
-/// Time in which what raises the database vector without a change of its own gathers before the
-/// destination is told.
-const RAISED: Duration = Duration::from_millis(500);
 /// How long a receiver that takes nothing any more is listened to.
 const LAST_WORDS_MAX: Duration = Duration::from_secs(1);
 
@@ -391,80 +388,6 @@ impl Session {
         });
     }
 
-    /// Tells the destination what it need not wait for, if that is news.
-    fn tell_progress(&mut self, last: Etag, run: RunId, frontier: Option<ChangeVector>) {
-        if last > self.sent || (frontier.is_some() && frontier != self.frontier) {
-            self.heartbeat(last, run, frontier);
-        }
-    }
-
-    /// Says that it is there, and nothing new.
-    fn sign_of_life(&mut self) {
-        let run = self.store.snapshot().header().lineage().run_of(self.sent);
-        self.heartbeat(self.sent, run, None);
-    }
-
-    fn heartbeat(&mut self, last: Etag, run: RunId, frontier: Option<ChangeVector>) {
-        self.frontier = frontier.clone().or(self.frontier.take());
-        let after = self.sent;
-        self.sent = last;
-        self.beat = Instant::now();
-        let sent_at = self.clock.now();
-        // However long the connection takes nothing, they do not gather.
-        if let Some(ToReceiver::Heartbeat(waits)) = self.outbox.back_mut() {
-            let frontier = frontier.or(waits.frontier.take());
-            *waits = SenderHeartbeat { after: waits.after, last, run, frontier, sent_at };
-            return;
-        }
-        self.outbox.push_back(ToReceiver::Heartbeat(SenderHeartbeat {
-            after,
-            last,
-            run,
-            frontier,
-            sent_at,
-        }));
-    }
-
-    fn on_news(&mut self) {
-        self.pack_more(false);
-        if self.raised.is_none() && self.is_raised() {
-            self.raised = Some(Instant::now() + RAISED);
-        }
-    }
-
-    /// Whether the database vector is another one than the destination was told.
-    fn is_raised(&self) -> bool {
-        self.frontier.as_ref() != Some(&self.published.borrow().vector)
-    }
-
-    fn on_timer(&mut self) -> Result<(), SessionError> {
-        let now = Instant::now();
-        if now >= self.heard + SILENCE_MAX {
-            return Err(SessionError::Silent);
-        }
-        self.check_echo(now)?;
-        if now >= self.beat + HEARTBEAT {
-            self.sign_of_life();
-        }
-        if self.raised.is_some_and(|raised| now >= raised) {
-            let busy = self.packing.is_some() || self.ready.is_some();
-            self.raised = busy.then_some(now + RAISED);
-            self.pack_more(self.is_raised());
-        }
-        Ok(())
-    }
-
-    /// What the destination has written itself was left out. It has to tell that it has it: if it
-    /// went back, it has not, and somebody must know.
-    fn check_echo(&self, now: Instant) -> Result<(), SessionError> {
-        let (claimed, since) = self.echoed;
-        let last = self.destination.known.etag_of(self.destination.incarnation);
-        if claimed > last && now >= since + SILENCE_MAX {
-            return Err(SessionError::DestinationForked { claimed, last });
-        }
-        Ok(())
-    }
-
     /// Starts to pack the next batch, or range of a full reconcile, one ahead of the window.
     fn pack_more(&mut self, first: bool) {
         let published = self.published.borrow_and_update().last_etag;
@@ -512,5 +435,6 @@ impl Session {
 pub(crate) mod fixture;
 #[cfg(test)]
 mod planted;
+mod telling;
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use jackdaw_common::{
     Collection, Content, DatabaseId, Entry, IncarnationId, Item, TransactionMark, Version,
-    frame::{Accept, Durations, Outcomes, PROTOCOL},
+    frame::{Accept, Durations, Outcomes, PROTOCOL, SenderHeartbeat},
 };
 use jackdaw_node::shutdown::Trigger;
 use jackdaw_store::{Begin, Command, Identity, Incoming, NewId, engine::Memory, keys::TABLES};
