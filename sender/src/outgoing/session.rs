@@ -212,7 +212,7 @@ impl Session {
             Event::Frame(Some(frame)) => self.on_frame(frame?)?,
             Event::Packed(packed) => self.on_packed(packed?),
             Event::News(false) => return Err(SessionError::SourceClosed),
-            Event::News(true) => self.on_news(),
+            Event::News(true) => self.pack_more(false),
             Event::Timer => self.on_timer()?,
             Event::Sent | Event::Hangup | Event::Stop => {}
         }
@@ -391,6 +391,7 @@ impl Session {
     /// Starts to pack the next batch, or range of a full reconcile, one ahead of the window.
     fn pack_more(&mut self, first: bool) {
         let published = self.published.borrow_and_update().last_etag;
+        self.note_raised();
         if self.packing.is_some() || self.ready.is_some() {
             return;
         }

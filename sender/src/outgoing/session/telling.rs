@@ -49,8 +49,9 @@ impl Session {
         }));
     }
 
-    pub(super) fn on_news(&mut self) {
-        self.pack_more(false);
+    /// What was published is looked at: what raised the database vector without a change of its own
+    /// is told of in a while.
+    pub(super) fn note_raised(&mut self) {
         if self.raised.is_none() && self.is_raised() {
             self.raised = Some(Instant::now() + RAISED);
         }
