@@ -2,6 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
+use crate::command::attachment::AttachmentCommand;
 use crate::command::certificate::CertificateCommand;
 use crate::command::compare::Compare;
 use crate::command::connection_string::ConnectionStringCommand;
@@ -44,11 +45,13 @@ pub(crate) enum Command {
     Task(TaskCommand),
     /// Documents of a database
     Document(DocumentCommand),
+    /// Attachments of documents
+    Attachment(AttachmentCommand),
     /// Write JSON lines into a database
     Import(Import),
     /// Read a database into JSON lines
     Export(Export),
-    /// Compare two databases: ids, bodies, change vectors
+    /// Compare two databases: ids, bodies, attachments, change vectors
     Compare(Compare),
 }
 

@@ -3,13 +3,19 @@
 //! `proto` turns them into messages and back; sessions on both ends, and whatever replays or
 //! fuzzes them, keep to [`Grammar`]. The table stands beside the `.proto` as FRAMES.md.
 
+mod blobs;
 #[cfg(test)]
 mod tests;
 
 use bytes::Bytes;
 use thiserror::Error;
 
-use crate::{ChangeVector, DatabaseId, Etag, IncarnationId, Lineage, RunId, Timestamp};
+pub use blobs::{BlobChunk, BlobNeed, BlobOffer, NeededBlob, OfferedBlob};
+
+use crate::{
+    AttachmentName, BlobHash, ChangeVector, DatabaseId, DocumentId, Etag, IncarnationId, Lineage,
+    RunId, Timestamp,
+};
 
 /// Protocol versions this build speaks, lowest and highest.
 pub const PROTOCOL: (u32, u32) = (1, 1);
@@ -34,6 +40,10 @@ pub enum ToReceiver {
     Heartbeat(SenderHeartbeat),
     /// What the source holds within a range, in a full reconcile.
     Present(Present),
+    /// The contents that the next batch refers to.
+    BlobOffer(BlobOffer),
+    /// A piece of a content that was offered and is needed.
+    BlobChunk(BlobChunk),
     /// Answers a rewind: what comes now was packed after it.
     Rewound {
         /// Number of the next batch.
@@ -50,6 +60,8 @@ pub enum ToSender {
     Ack(Ack),
     /// Progress.
     Heartbeat(ReceiverHeartbeat),
+    /// Which of the contents that were offered are needed.
+    BlobNeed(BlobNeed),
     /// A batch was not applied, nor anything behind it: begin again behind the last one that was.
     Rewind {
         /// Its number.
@@ -60,12 +72,21 @@ pub enum ToSender {
 }
 
 /// Why a batch was not applied.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RewindReason {
     /// It did not arrive as it was sent.
     Checksum,
     /// The destination could not apply it.
     ApplyFailed,
+    /// The content of an attachment is not there and did not come.
+    Missing {
+        /// The document.
+        document: DocumentId,
+        /// The attachment.
+        attachment: AttachmentName,
+        /// Its content.
+        hash: BlobHash,
+    },
 }
 
 /// What a sender says of itself.
@@ -266,6 +287,10 @@ pub enum FrameKind {
     Rewound,
     /// `Present`.
     Present,
+    /// `BlobOffer`.
+    BlobOffer,
+    /// `BlobChunk`.
+    BlobChunk,
 }
 
 impl ToReceiver {
@@ -279,13 +304,15 @@ impl ToReceiver {
             Self::Heartbeat(_) => FrameKind::Heartbeat,
             Self::Rewound { .. } => FrameKind::Rewound,
             Self::Present(_) => FrameKind::Present,
+            Self::BlobOffer(_) => FrameKind::BlobOffer,
+            Self::BlobChunk(_) => FrameKind::BlobChunk,
         }
     }
 }
 
 /// Where a session stands in the order of the sender's frames.
 ///
-/// | state | `Offer` | `BatchBegin` | `Items` | `BatchEnd` | `Heartbeat` | `Rewound` | `Present` |
+/// | state | `Offer` | `BatchBegin` | `Items` | `BatchEnd` | `Heartbeat` | `Rewound` | the others |
 /// |---|---|---|---|---|---|---|---|
 /// | `Start` | `Idle` | – | – | – | – | – | – |
 /// | `Idle` | – | `Batch` | – | – | `Idle` | `Idle` | `Idle` |
@@ -321,9 +348,14 @@ impl Grammar {
         match (self, frame) {
             (Self::Start, FrameKind::Offer) => Ok(Self::Idle),
             (Self::Idle, FrameKind::BatchBegin) => Ok(Self::Batch),
-            (Self::Idle, FrameKind::Heartbeat | FrameKind::Rewound | FrameKind::Present) => {
-                Ok(Self::Idle)
-            }
+            (
+                Self::Idle,
+                FrameKind::Heartbeat
+                | FrameKind::Rewound
+                | FrameKind::Present
+                | FrameKind::BlobOffer
+                | FrameKind::BlobChunk,
+            ) => Ok(Self::Idle),
             (Self::Batch, FrameKind::Items) => Ok(Self::Batch),
             // A rewound sender leaves the batch it was in the middle of.
             (Self::Batch, FrameKind::BatchEnd | FrameKind::Rewound) => Ok(Self::Idle),

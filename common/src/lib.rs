@@ -20,5 +20,8 @@ pub use change_vector::{ChangeVector, Entry, Order};
 pub use clock::Timestamp;
 pub use etag::Etag;
 pub use id::{Collection, DatabaseId, DatabaseName, DocumentId, IncarnationId, NodeTag, TaskId};
-pub use item::{Content, ContentHash, Item, TransactionMark, Version};
+pub use item::{
+    Attachment, AttachmentName, Attachments, BlobHash, BlobHasher, Content, ContentHash,
+    ContentType, Item, TransactionMark, Version,
+};
 pub use lineage::{Lineage, RunId};

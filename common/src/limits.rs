@@ -51,8 +51,52 @@ pub const DOCUMENT_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Levels of nesting in a JSON body: a parser's stack is finite.
 pub const JSON_DEPTH_MAX: usize = 100;
 
+/// Bytes of the name of an attachment: as a document id.
+pub const ATTACHMENT_NAME_BYTES_MAX: usize = 512;
+
+/// Bytes of the content type of an attachment: as its name.
+pub const CONTENT_TYPE_BYTES_MAX: usize = 512;
+
+/// Attachments of one document: their list is part of each of its versions.
+pub const ATTACHMENTS_MAX: usize = 16_384;
+
+/// Bytes of the list of a document's attachments, without their contents: for the same reason.
+pub const ATTACHMENTS_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Bytes of the content of an attachment: what a disk may hold, and a length that lies is told by.
+pub const BLOB_BYTES_MAX: u64 = 1 << 40;
+
+/// Bytes of a content up to which it is kept in a row instead of a file of its own, which costs
+/// two more fsyncs.
+pub const BLOB_INLINE_BYTES_MAX: usize = 16 * 1024;
+
+/// Bytes of one piece of a content, in a message and in memory.
+pub const BLOB_CHUNK_BYTES: usize = 256 * 1024;
+
+/// How long what has come of a content is kept after its session broke, seconds: a day. A
+/// destination that was away for longer begins it anew.
+pub const STAGED_SECONDS_MAX: u64 = 24 * 60 * 60;
+
+/// Contents that the documents of one transaction may have attached: a batch offers all of its own
+/// at once.
+pub const TRANSACTION_BLOBS_MAX: usize = 65_536;
+
+/// Bytes of little contents that a receiver holds in memory for one batch; the others wait on disk.
+pub const BATCH_INLINE_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Contents that a batch may refer to, at a receiver: a nearly full batch and one transaction, and
+/// as much again for the same reason as [`BATCH_ITEMS_MAX`].
+pub const BATCH_BLOBS_MAX: usize = 2 * (BATCH_BLOBS + TRANSACTION_BLOBS_MAX);
+
+/// Contents after which a batch closes at the next transaction border.
+pub const BATCH_BLOBS: usize = 4_096;
+
+/// Bytes of contents after which a batch closes at the next transaction border: what is sent is
+/// then soon applied, and need not be kept apart for long.
+pub const BATCH_BLOB_BYTES: u64 = 64 * 1024 * 1024;
+
 /// Bytes of one encoded item on the stream: a body and everything around it.
-pub const ITEM_BYTES_MAX: usize = DOCUMENT_BYTES_MAX + 64 * 1024;
+pub const ITEM_BYTES_MAX: usize = DOCUMENT_BYTES_MAX + ATTACHMENTS_BYTES_MAX + 64 * 1024;
 
 /// Bytes of all bodies in one transaction: it is sent and applied whole, in memory.
 pub const TRANSACTION_BYTES_MAX: usize = 64 * 1024 * 1024;

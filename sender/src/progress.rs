@@ -76,6 +76,8 @@ pub struct Counts {
     pub items_sent: u64,
     /// Bytes of encoded items sent.
     pub bytes_sent: u64,
+    /// Bytes of contents of attachments sent.
+    pub content_bytes_sent: u64,
     /// Items left out: the destination had them, or their successors went in the same batch.
     pub left_out: u64,
     /// Batches acknowledged.

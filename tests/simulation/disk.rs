@@ -8,7 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jackdaw_store::{
     engine::{
-        Direction, Engine, EngineError, Memory, Operation, ScanRange, Snapshot, Table, WriteBatch,
+        Blobs, Direction, Engine, EngineError, Memory, Operation, ScanRange, Snapshot, Table,
+        WriteBatch,
     },
     keys::{CHANGES, CURSORS, DOCUMENTS, TABLES, TOMBSTONES},
 };
@@ -36,6 +37,7 @@ pub(crate) struct Crash {
 pub(crate) struct Disk {
     node: usize,
     platter: Arc<Mutex<Platter>>,
+    contents: Memory,
     oracle: Oracle,
 }
 
@@ -82,7 +84,8 @@ impl Disk {
             planted,
             random: random.named(&format!("disk {node}")),
         };
-        Self { node, platter: Arc::new(Mutex::new(platter)), oracle }
+        let contents = Memory::new(&TABLES);
+        Self { node, platter: Arc::new(Mutex::new(platter)), contents, oracle }
     }
 
     /// A handle for a new process: those before it write no more.
@@ -304,6 +307,11 @@ pub(crate) struct Handle {
 }
 
 impl Engine for Handle {
+    /// Contents are never lost here: only rows are.
+    fn blobs(&self) -> Arc<dyn Blobs> {
+        self.disk.contents.blobs()
+    }
+
     fn snapshot(&self) -> Result<Arc<dyn Snapshot>, EngineError> {
         self.disk.visible().snapshot()
     }

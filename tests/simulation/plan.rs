@@ -108,6 +108,7 @@ impl Plan {
             limits: BatchLimits {
                 items: usize::try_from(pick(&[1, 2, 5, 1_000])).unwrap(),
                 bytes: usize::try_from(pick(&[300, 1 << 20])).unwrap(),
+                ..BatchLimits::default()
             },
             sync: Duration::from_millis(pick(&[1, 4, 15])),
             tombstone_age: (age > 0 && topology != Topology::Shared)

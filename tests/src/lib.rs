@@ -4,6 +4,7 @@
 //! as any client would, and ends them by their pid.
 
 pub mod client;
+pub mod proxy;
 pub mod random;
 pub mod service;
 pub mod site;

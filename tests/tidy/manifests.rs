@@ -141,7 +141,7 @@ const LAYERS: [Layer; 8] = [
         foreign: Foreign::Only(&[
             "base64",
             "blake2",
-            "blake3",
+            "blake2b_simd",
             "bytes",
             "thiserror",
             "uuid",

@@ -13,7 +13,8 @@ use crate::transfer::{Exported, Target, export};
 
 /// Read a database into JSON lines, one consistent snapshot of it, in id order.
 ///
-/// Bodies are byte for byte what was written. A document in conflict has no one body: it is left
+/// Bodies are byte for byte what was written. Attachments are not among the lines; how many there
+/// are is said. A document in conflict has no one body: it is left
 /// out and named, and the exit code is 1. A file appears under its name when all is written.
 #[derive(Args, Debug)]
 pub(crate) struct Export {
@@ -50,6 +51,10 @@ impl Export {
         let exported = exported?;
         target.finish()?;
         note(format_args!("{} written", counted(exported.documents, "document")));
+        if exported.attachments_left_out > 0 {
+            let count = counted(exported.attachments_left_out, "attachment");
+            note(format_args!("left out, since lines have documents only: {count}"));
+        }
         if exported.in_conflict == 0 {
             return Ok(Exit::Done);
         }

@@ -211,7 +211,7 @@ pub(crate) async fn create(
         validate_only,
         ..CreateExternalReplicationRequest::default()
     };
-    service.answer(service.tasks().create_external_replication(request)).await
+    Box::pin(service.answer(service.tasks().create_external_replication(request))).await
 }
 
 fn no_such_task(database: &str, task: &str, tasks: &[ExternalReplication]) -> Failure {

@@ -143,6 +143,9 @@ fn difference(source: &Content, destination: &Content) -> Option<DifferenceKind>
             let same_body = source.body == destination.body;
             let same_vector = same_vector(&source.change_vector, &destination.change_vector);
             match (same_body, same_vector) {
+                (true, true) if source.attachments != destination.attachments => {
+                    Some(DifferenceKind::Attachments)
+                }
                 (true, true) => None,
                 (true, false) => Some(DifferenceKind::Vector),
                 (false, true) => Some(DifferenceKind::Body),
@@ -174,6 +177,16 @@ fn same_version(left: &ConflictVersion, right: &ConflictVersion) -> bool {
         && left.deleted == right.deleted
         && left.body_bytes == right.body_bytes
         && same_body
+        && left.attachment_count == right.attachment_count
+        && same_attachments(left, right)
+}
+
+/// Lists are left out, on either end, where all versions would not fit into an answer.
+fn same_attachments(left: &ConflictVersion, right: &ConflictVersion) -> bool {
+    let told = |version: &ConflictVersion| {
+        !version.attachments.is_empty() || version.attachment_count == 0
+    };
+    !told(left) || !told(right) || left.attachments == right.attachments
 }
 
 #[cfg(test)]

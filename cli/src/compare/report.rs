@@ -24,6 +24,9 @@ pub struct Report {
     pub different_body: u64,
     /// Documents whose change vectors are not the same; those with a different body too.
     pub different_vector: u64,
+    /// Documents with the same bodies and change vectors and other attachments: names, content
+    /// types, contents.
+    pub different_attachments: u64,
     /// Documents in conflict at one end, or at both with other versions.
     pub different_conflict: u64,
     /// The first differences, in id order.
@@ -43,6 +46,8 @@ pub struct Counts {
     pub bytes: u64,
     /// Documents in conflict.
     pub conflicts: u64,
+    /// Attachments of the documents that are not in conflict.
+    pub attachments: u64,
 }
 
 /// One difference.
@@ -68,6 +73,8 @@ pub enum DifferenceKind {
     Vector,
     /// Both.
     BodyAndVector,
+    /// The attachments, and nothing else.
+    Attachments,
     /// It is in conflict at one end only, or with other versions at the other.
     Conflict,
 }
@@ -80,6 +87,7 @@ impl fmt::Display for DifferenceKind {
             Self::Body => "another body",
             Self::Vector => "another change vector",
             Self::BodyAndVector => "another body and vector",
+            Self::Attachments => "other attachments",
             Self::Conflict => "in conflict",
         })
     }
@@ -94,6 +102,7 @@ impl Report {
             extra: 0,
             different_body: 0,
             different_vector: 0,
+            different_attachments: 0,
             different_conflict: 0,
             differences: Vec::new(),
             total: 0,
@@ -125,6 +134,7 @@ impl Report {
             Content::Document(document) => {
                 counts.documents += 1;
                 counts.bytes += document.body.len() as u64;
+                counts.attachments += document.attachments.len() as u64;
             }
             Content::Conflict(_) => counts.conflicts += 1,
         }
@@ -141,6 +151,7 @@ impl Report {
                 self.different_body += 1;
                 self.different_vector += 1;
             }
+            DifferenceKind::Attachments => self.different_attachments += 1,
             DifferenceKind::Conflict => self.different_conflict += 1,
         }
         if self.differences.len() < self.named_max {
@@ -151,9 +162,12 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Counts { documents, bytes, conflicts } = self.source;
+        let Counts { documents, bytes, conflicts, attachments } = self.source;
         if self.is_equal() {
             write!(f, "equal: {}, {} of bodies", counted(documents, "document"), byte_text(bytes))?;
+            if attachments > 0 {
+                write!(f, ", {}", counted(attachments, "attachment"))?;
+            }
             if conflicts > 0 {
                 write!(f, ", {}", counted(conflicts, "conflict"))?;
             }
@@ -165,6 +179,7 @@ impl fmt::Display for Report {
         for (name, source, destination) in [
             ("documents", documents, there.documents),
             ("bytes of bodies", bytes, there.bytes),
+            ("attachments", attachments, there.attachments),
             ("documents in conflict", conflicts, there.conflicts),
         ] {
             let (source, destination) = (grouped(source), grouped(destination));
@@ -175,6 +190,7 @@ impl fmt::Display for Report {
             ("only at the destination", self.extra),
             ("another body", self.different_body),
             ("another change vector", self.different_vector),
+            ("other attachments", self.different_attachments),
             ("in conflict", self.different_conflict),
         ] {
             if count > 0 {

@@ -17,6 +17,8 @@ use crate::report::exit::Failure;
 pub(crate) struct Exported {
     /// Documents written.
     pub(crate) documents: u64,
+    /// Attachments of those, which are not among the lines.
+    pub(crate) attachments_left_out: u64,
     /// Documents that could not be written because they are in conflict: how many, and the first.
     pub(crate) in_conflict: u64,
     /// The ids of the first of them.
@@ -49,6 +51,8 @@ pub(crate) async fn export(
         }
         target.write(&lines)?;
         exported.documents += part.documents.len() as u64;
+        let attachments = part.documents.iter().map(|document| document.attachments.len() as u64);
+        exported.attachments_left_out += attachments.sum::<u64>();
         for conflict in part.conflicts {
             exported.in_conflict += 1;
             if exported.conflicts_named.len() < CONFLICTS_NAMED_MAX {

@@ -2,7 +2,7 @@
 
 use super::*;
 
-const FRAMES: [(FrameKind, &str); 7] = [
+const FRAMES: [(FrameKind, &str); 9] = [
     (FrameKind::Offer, "Offer"),
     (FrameKind::BatchBegin, "BatchBegin"),
     (FrameKind::Items, "Items"),
@@ -10,6 +10,8 @@ const FRAMES: [(FrameKind, &str); 7] = [
     (FrameKind::Heartbeat, "Heartbeat"),
     (FrameKind::Rewound, "Rewound"),
     (FrameKind::Present, "Present"),
+    (FrameKind::BlobOffer, "BlobOffer"),
+    (FrameKind::BlobChunk, "BlobChunk"),
 ];
 const STATES: [(Grammar, &str); 3] =
     [(Grammar::Start, "Start"), (Grammar::Idle, "Idle"), (Grammar::Batch, "Batch")];

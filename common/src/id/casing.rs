@@ -46,7 +46,7 @@ fn lower_char(character: char) -> char {
 ///
 /// Equality, order and hash are the key's.
 #[derive(Clone, Default)]
-pub(super) struct CasedText {
+pub(crate) struct CasedText {
     /// The original; behind it its key, if that is another text.
     texts: Arc<str>,
     /// Bytes of the original.
@@ -54,15 +54,15 @@ pub(super) struct CasedText {
 }
 
 impl CasedText {
-    pub(super) fn new(text: &str) -> Self {
+    pub(crate) fn new(text: &str) -> Self {
         Self { texts: with_key(text), original_bytes: text.len() }
     }
 
-    pub(super) fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         self.texts.get(..self.original_bytes).unwrap_or_default()
     }
 
-    pub(super) fn key(&self) -> &str {
+    pub(crate) fn key(&self) -> &str {
         match self.texts.get(self.original_bytes..) {
             None | Some("") => &self.texts,
             Some(key) => key,

@@ -11,6 +11,7 @@ mod incarnation;
 mod node_tag;
 mod task;
 
+pub(crate) use casing::CasedText;
 pub use casing::lower;
 pub use database::{DatabaseId, DatabaseIdError, DatabaseName, DatabaseNameError};
 pub use document::{Collection, CollectionError, DocumentId, DocumentIdError};

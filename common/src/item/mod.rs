@@ -2,11 +2,16 @@
 //!
 //! Bodies are opaque bytes here; nothing on the way of a change parses them.
 
+pub mod attachment;
+mod blob;
 #[cfg(test)]
 mod tests;
 
 use bytes::Bytes;
 use xxhash_rust::xxh3::Xxh3;
+
+pub use attachment::{Attachment, AttachmentName, Attachments, ContentType};
+pub use blob::{BlobHash, BlobHashError, BlobHasher};
 
 use crate::{ChangeVector, Collection, DocumentId, Entry, Etag, Timestamp};
 
@@ -23,6 +28,8 @@ pub struct Version {
     pub last_modified: Timestamp,
     /// Its body, or that it was deleted.
     pub content: Content,
+    /// What is attached to it; nothing to a deletion.
+    pub attachments: Attachments,
 }
 
 /// A body, or its absence.
@@ -49,7 +56,7 @@ impl Content {
     }
 }
 
-/// 128 bits over what a version says, without what it has seen: collection and content.
+/// 128 bits over what a version says, without what it has seen: collection, content, attachments.
 ///
 /// Two versions with the same vector and different hashes must not exist (promise P5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -76,7 +83,11 @@ impl Version {
         hasher.update(&(collection.len() as u64).to_be_bytes());
         hasher.update(collection);
         if let Content::Document(body) = &self.content {
+            if !self.attachments.is_empty() {
+                hasher.update(&(body.len() as u64).to_be_bytes());
+            }
             hasher.update(body);
+            self.attachments.hash_into(&mut hasher);
         }
         ContentHash(hasher.digest128())
     }

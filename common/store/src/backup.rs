@@ -7,9 +7,11 @@
 //!   row   = table id │ key length, varint │ key │ value length, varint │ value
 //! ```
 //!
-//! Numbers are little endian. The two rows of `header` come first, so that whoever reads knows
-//! whose backup it is; they are written last, so that an unfinished restore is no database.
+//! Numbers are little endian. Behind the rows of all tables come the contents that lie beside them,
+//! in pieces, as rows of a table 255. The two rows of `header` come first, so that whoever reads
+//! knows whose backup it is; they are written last, so that an unfinished restore is no database.
 
+mod contents;
 #[cfg(test)]
 mod tests;
 
@@ -19,6 +21,8 @@ use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
 use jackdaw_common::{IncarnationId, limits::BACKUP_FRAME_BYTES};
 use thiserror::Error;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+use contents::{Beside, PIECES, Piece};
 
 use crate::{
     engine::{Direction, Engine, ScanRange, Table, WriteBatch},
@@ -64,7 +68,15 @@ pub enum BackupError {
 impl Snapshot {
     /// The snapshot as a backup, piece by piece; read as the iterator is driven. Blocking.
     pub fn backup(&self) -> impl Iterator<Item = Result<Bytes, StoreError>> + Send + use<> {
-        Writing { snapshot: self.clone(), table: 0, after: None, frame: 0, rows: 0, done: false }
+        Writing {
+            snapshot: self.clone(),
+            table: 0,
+            after: None,
+            beside: Beside::default(),
+            frame: 0,
+            rows: 0,
+            done: false,
+        }
     }
 }
 
@@ -75,6 +87,8 @@ struct Writing {
     table: usize,
     /// Its last key that is written.
     after: Option<Bytes>,
+    /// What comes behind all tables.
+    beside: Beside,
     frame: u64,
     rows: u64,
     done: bool,
@@ -135,7 +149,33 @@ impl Writing {
             }
             self.table += 1;
         }
+        if let Some(piece) = self.beside.next(&self.snapshot)? {
+            frame.put_u8(PIECES);
+            put_string(frame, &piece.key());
+            put_string(frame, &piece.bytes);
+            self.rows += 1;
+        }
         Ok(())
+    }
+}
+
+/// A part of a backup that was read.
+#[derive(Default)]
+pub struct Received {
+    rows: WriteBatch,
+    pieces: Vec<Piece>,
+}
+
+impl Received {
+    /// Writes it where the rest of the backup goes. Blocking.
+    ///
+    /// # Errors
+    ///
+    /// The engine fails, or a piece of a content is missing.
+    pub fn write(self, engine: &dyn Engine) -> Result<(), StoreError> {
+        let blobs = engine.blobs();
+        self.pieces.into_iter().try_for_each(|piece| piece.write(&*blobs))?;
+        Ok(engine.commit(self.rows)?)
     }
 }
 
@@ -149,7 +189,9 @@ pub struct BackupReader {
     rows: u64,
     /// Both rows of `header`.
     header: (Option<Bytes>, Option<Bytes>),
-    batch: WriteBatch,
+    received: Received,
+    /// Bytes of what was received.
+    bytes: usize,
 }
 
 impl BackupReader {
@@ -186,14 +228,15 @@ impl BackupReader {
         header.map(Some).map_err(|error| self.damaged(format!("header: {}", error.0)))
     }
 
-    /// The rows that have come since the last call, without those of `header`.
-    pub fn rows(&mut self) -> WriteBatch {
-        std::mem::take(&mut self.batch)
+    /// What has come since the last call, without the rows of `header`.
+    pub fn received(&mut self) -> Received {
+        self.bytes = 0;
+        std::mem::take(&mut self.received)
     }
 
-    /// Bytes of the rows that have come since they were taken last.
+    /// Bytes of what has come since it was taken last.
     pub fn bytes(&self) -> usize {
-        self.batch.bytes()
+        self.bytes
     }
 
     /// There is nothing more to come: writes into `engine`, where all rows are, that they are a
@@ -207,7 +250,7 @@ impl BackupReader {
         engine: &dyn Engine,
         incarnation: IncarnationId,
     ) -> Result<(), BackupError> {
-        if !self.ended || !self.buffer.is_empty() || !self.batch.is_empty() {
+        if !self.ended || !self.buffer.is_empty() || self.bytes > 0 {
             return Err(BackupError::CutOff { frame: self.frame });
         }
         let missing = || self.damaged("it has no header".to_owned());
@@ -260,6 +303,9 @@ impl BackupReader {
 
     fn row(&mut self, frame: &mut Bytes) -> Result<(), BackupError> {
         let id = frame.get_u8();
+        if id == PIECES {
+            return self.piece(frame);
+        }
         let table = TABLES.iter().find(|table| table.id == id).copied();
         let table: Table = table.ok_or_else(|| self.damaged(format!("a row of table {id}")))?;
         let key = string(frame).ok_or_else(|| self.damaged("a key is cut off".to_owned()))?;
@@ -272,8 +318,20 @@ impl BackupReader {
                 _ => return Err(self.damaged("an unknown row of the header".to_owned())),
             }
         } else {
-            self.batch.put(table, key, value);
+            self.bytes += key.len() + value.len();
+            self.received.rows.put(table, key, value);
         }
+        Ok(())
+    }
+
+    fn piece(&mut self, frame: &mut Bytes) -> Result<(), BackupError> {
+        let key = string(frame);
+        let bytes = string(frame);
+        let piece = key.zip(bytes).and_then(|(key, bytes)| Piece::read(&key, bytes));
+        let piece = piece.ok_or_else(|| self.damaged("a piece of a content".to_owned()))?;
+        self.rows += 1;
+        self.bytes += piece.bytes.len();
+        self.received.pieces.push(piece);
         Ok(())
     }
 

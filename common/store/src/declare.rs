@@ -214,6 +214,10 @@ impl Reissue {
         }
         row.minted = row.minted.map(|minted| Entry { incarnation: self.to, ..minted });
         row.version.vector = vector;
+        row.version.attachments = row.version.attachments.with_origins(|origin| {
+            let replaced = self.is_replaced(origin);
+            if replaced { Entry { incarnation: self.to, ..*origin } } else { *origin }
+        });
         batch.put(keys::CHANGES, keys::change(row.etag), row.encode());
         let key = keys::document(&row.version.id);
         for table in [keys::DOCUMENTS, keys::TOMBSTONES, keys::CONFLICTS] {
@@ -250,6 +254,7 @@ impl Reissue {
             return Ok(());
         };
         head.seen.vector = row.version.vector.clone();
+        head.attachments = row.version.attachments.clone();
         heads.sort_by(|one, other| one.vector().cmp(other.vector()));
         let value = match heads.as_slice() {
             [one] if !is_conflict => one.encode(),

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use jackdaw_common::BlobHash;
 use thiserror::Error;
 
 use crate::engine::EngineError;
@@ -20,6 +21,15 @@ pub enum StoreError {
         table: &'static str,
         /// Its key.
         key: Vec<u8>,
+        /// What is wrong with it.
+        what: String,
+    },
+
+    /// The content of an attachment cannot be read, or is not there.
+    #[error("content {hash}: {what}")]
+    Content {
+        /// Its hash.
+        hash: BlobHash,
         /// What is wrong with it.
         what: String,
     },
@@ -50,7 +60,7 @@ impl StoreError {
                 !matches!(**error, EngineError::NoSpace { .. } | EngineError::Length { .. })
             }
             Self::Panicked | Self::Closed => true,
-            Self::Row { .. } | Self::EtagsExhausted => false,
+            Self::Row { .. } | Self::Content { .. } | Self::EtagsExhausted => false,
         }
     }
 }

@@ -11,13 +11,15 @@
 //! | 6 | `cursors` | source database id, 16 bytes | [`Cursor`](crate::tables::cursors::Cursor) |
 //! | 7 | `records` | kind, one byte, then the record's key | the record, opaque |
 //! | 8 | `history` | etag of a row that took the place of others | all its [`Superseded`] |
+//! | 9 | `blobs` | hash of a content, 32 bytes | [`BlobRow`](crate::tables::blobs::BlobRow) |
+//! | 10 | `contents` | hash of a content, 32 bytes | the content, where it is little |
 //!
 //! [`Superseded`]: crate::tables::history::Superseded
 //!
 //! Table ids and key shapes are part of the format: they never change their meaning.
 
 use bytes::Bytes;
-use jackdaw_common::{DatabaseId, DocumentId, Etag};
+use jackdaw_common::{BlobHash, DatabaseId, DocumentId, Etag};
 
 use crate::{
     engine::{Profile, Table},
@@ -42,9 +44,14 @@ pub const RECORDS: Table = Table { id: 7, name: "records", profile: Profile::Sma
 /// What was overwritten and is kept until every task has sent what took its place.
 pub const HISTORY: Table = Table { id: 8, name: "history", profile: Profile::Small };
 
+/// Contents of attachments, by hash.
+pub const BLOBS: Table = Table { id: 9, name: "blobs", profile: Profile::Random };
+/// Those that are little.
+pub const CONTENTS: Table = Table { id: 10, name: "contents", profile: Profile::Sequential };
+
 /// All tables, in the order of their ids, which begin with 1.
-pub const TABLES: [Table; 8] =
-    [HEADER, CHANGES, DOCUMENTS, TOMBSTONES, CONFLICTS, CURSORS, RECORDS, HISTORY];
+pub const TABLES: [Table; 10] =
+    [HEADER, CHANGES, DOCUMENTS, TOMBSTONES, CONFLICTS, CURSORS, RECORDS, HISTORY, BLOBS, CONTENTS];
 
 /// Key of the row of `header` that is written with every commit.
 pub(crate) const HEADER_KEY: &[u8] = b"h";
@@ -74,6 +81,20 @@ pub(crate) fn etag(table: Table, key: &[u8]) -> Result<Etag, StoreError> {
 /// Key in `documents`, `tombstones` and `conflicts`.
 pub(crate) fn document(id: &DocumentId) -> Bytes {
     Bytes::copy_from_slice(id.key().as_bytes())
+}
+
+/// Key in `blobs` and `contents`.
+pub(crate) fn blob(hash: &BlobHash) -> Bytes {
+    Bytes::copy_from_slice(hash.as_bytes())
+}
+
+/// The hash that a key of `blobs` is.
+pub(crate) fn blob_hash(key: &[u8]) -> Result<BlobHash, StoreError> {
+    key.try_into().map(BlobHash::from_bytes).map_err(|_| StoreError::Row {
+        table: BLOBS.name,
+        key: key.to_vec(),
+        what: "the key is not the hash of a content".into(),
+    })
 }
 
 /// Key in `cursors`.

@@ -4,8 +4,8 @@
 //! names an engine. Knows nothing of the network. `node`, `sender` and `receiver` use [`Store`].
 
 mod backup;
-mod codec;
 mod commit;
+mod contents;
 pub mod declare;
 pub mod engine;
 mod error;
@@ -18,7 +18,8 @@ pub mod suite;
 pub mod tables;
 mod write;
 
-pub use backup::{BackupError, BackupReader};
+pub use backup::{BackupError, BackupReader, Received};
+pub use contents::{Brought, Content, Staged, Staging};
 pub use error::StoreError;
 pub use keys::RecordKind;
 pub use read::{Lookup, Published, Snapshot};

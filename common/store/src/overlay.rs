@@ -3,7 +3,7 @@
 //! Later intents of a group read what earlier ones wrote; an intent that fails takes back just
 //! what it wrote itself. Owned by the writer, used by one thread.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{any::Any, collections::HashMap, sync::Arc};
 
 use bytes::Bytes;
 
@@ -26,6 +26,8 @@ pub(crate) struct Overlay {
     base: Arc<dyn Snapshot>,
     written: Vec<HashMap<Bytes, Option<Bytes>>>,
     undo: Vec<Undo>,
+    /// What must not go before the group is committed.
+    held: Vec<Box<dyn Any>>,
 }
 
 /// How one row stood in the overlay before an intent wrote it.
@@ -39,7 +41,7 @@ impl Overlay {
     /// Nothing written yet over `base`.
     pub(crate) fn new(base: Arc<dyn Snapshot>) -> Self {
         let written = TABLES.iter().map(|_| HashMap::new()).collect();
-        Self { base, written, undo: Vec::new() }
+        Self { base, written, undo: Vec::new(), held: Vec::new() }
     }
 
     /// The value at `key` as this group sees it.
@@ -57,6 +59,19 @@ impl Overlay {
     /// The published state below, without what this group has written.
     pub(crate) fn base(&self) -> &Arc<dyn Snapshot> {
         &self.base
+    }
+
+    /// Keeps something until the group is committed, or refused.
+    pub(crate) fn hold(&mut self, something: impl Any) {
+        self.held.push(Box::new(something));
+    }
+
+    /// The rows of a table that this group has written or removed, in no order.
+    pub(crate) fn changed(
+        &self,
+        table: Table,
+    ) -> impl Iterator<Item = (&Bytes, Option<Bytes>)> + '_ {
+        self.written[place(table)].iter().map(|(key, row)| (key, row.clone()))
     }
 
     /// The rows of a table that this group has written and not removed, in no order.
@@ -97,6 +112,11 @@ impl Overlay {
     /// Whether nothing stands.
     pub(crate) fn is_empty(&self) -> bool {
         self.written.iter().all(HashMap::is_empty)
+    }
+
+    /// What is kept until the group is committed; nothing more is.
+    pub(crate) fn release(&mut self) -> Vec<Box<dyn Any>> {
+        std::mem::take(&mut self.held)
     }
 
     /// Everything that stands, as one batch. Rows go in by ascending key, which engines like.

@@ -6,14 +6,14 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use jackdaw_common::{ChangeVector, DatabaseId, DocumentId, Etag, Version};
+use jackdaw_common::{ChangeVector, DatabaseId, DocumentId, Etag, RunId, Version};
 
 use crate::{
-    codec::RowError,
+    contents::{Contents, Epoch},
     engine::{self, Direction, ScanRange, Table},
     error::StoreError,
     keys::{self, RecordKind},
-    tables::{changes::ChangeRow, cursors::Cursor, header::Header, heads::Head},
+    tables::{changes::ChangeRow, codec::RowError, cursors::Cursor, header::Header, heads::Head},
     write::corrupt,
 };
 
@@ -34,6 +34,8 @@ pub struct Snapshot {
     engine: Arc<dyn engine::Snapshot>,
     header: Arc<Header>,
     commit: u64,
+    /// Behind the view: what it sees of contents goes when both are gone.
+    epoch: Arc<Epoch>,
 }
 
 /// What a database says of one document.
@@ -42,14 +44,19 @@ pub enum Lookup {
     /// There never was one, or its deletion is forgotten.
     Missing,
     /// It is live, or it was deleted.
-    Found(ChangeRow),
+    Found(Box<ChangeRow>),
     /// Versions of it stand side by side, in the canonical order of their vectors.
     Conflict(Vec<ChangeRow>),
 }
 
 impl Snapshot {
-    pub(crate) fn new(engine: Arc<dyn engine::Snapshot>, header: Header, commit: u64) -> Self {
-        Self { engine, header: Arc::new(header), commit }
+    pub(crate) fn new(
+        engine: Arc<dyn engine::Snapshot>,
+        header: Header,
+        commit: u64,
+        epoch: Arc<Epoch>,
+    ) -> Self {
+        Self { engine, header: Arc::new(header), commit, epoch }
     }
 
     /// What `engine` holds, whether a database has it open or not; `None` when that is nothing yet.
@@ -59,13 +66,22 @@ impl Snapshot {
     ///
     /// A row that does not read back, or the engine's.
     pub fn inspect(engine: &dyn engine::Engine) -> Result<Option<Self>, StoreError> {
+        let contents = Contents::new(engine.blobs(), RunId::NONE);
         let engine = engine.snapshot()?;
         let header = header(&*engine)?;
-        Ok(header.map(|header| Self::new(engine, header, 0)))
+        Ok(header.map(|header| Self::new(engine, header, 0, Epoch::first(contents))))
     }
 
     pub(crate) fn engine(&self) -> Arc<dyn engine::Snapshot> {
         Arc::clone(&self.engine)
+    }
+
+    pub(crate) fn epoch(&self) -> &Arc<Epoch> {
+        &self.epoch
+    }
+
+    pub(crate) fn contents(&self) -> &Arc<Contents> {
+        self.epoch.contents()
     }
 
     pub(crate) fn commit(&self) -> u64 {
@@ -96,7 +112,7 @@ impl Snapshot {
         for table in [keys::DOCUMENTS, keys::TOMBSTONES] {
             if let Some(row) = self.engine.get(table, key)? {
                 let head = Head::decode(row).map_err(|error| corrupt(table, key, error))?;
-                return Ok(Lookup::Found(self.change(head.etag)?));
+                return Ok(Lookup::Found(Box::new(self.change(head.etag)?)));
             }
         }
         let Some(row) = self.engine.get(keys::CONFLICTS, key)? else { return Ok(Lookup::Missing) };
@@ -158,7 +174,7 @@ impl Snapshot {
                     return Ok(Lookup::Conflict(self.versions(&key, row)?));
                 }
                 let head = Head::decode(row).map_err(|e| corrupt(keys::DOCUMENTS, &key, e))?;
-                Ok(Lookup::Found(self.change(head.etag)?))
+                Ok(Lookup::Found(Box::new(self.change(head.etag)?)))
             }))
         })
     }

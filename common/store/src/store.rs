@@ -23,6 +23,7 @@ use tokio::{
 
 use crate::{
     commit::{Drive, Outlet, Queue, QueueClosed},
+    contents::{Contents, Epoch, Staging},
     engine::{Direction, Engine, ScanRange, WriteBatch},
     error::StoreError,
     keys,
@@ -163,6 +164,40 @@ impl Store {
     /// [`TransactError`]; nothing was written, unless the database failed for good.
     pub async fn transact(&self, commands: Vec<Command>) -> Result<Vec<Written>, TransactError> {
         self.submit(|reply| Intent::Transact(commands, reply)).await
+    }
+
+    /// A content that a client brings, before a transaction refers to it. What it answers blocks.
+    pub fn stage(&self) -> Staging {
+        Staging::upload(Arc::clone(self.snapshot().contents()))
+    }
+
+    /// A content that a session brings under a name, lower-case letters, digits and `-`: what has
+    /// come of it before, in this session or an earlier one, is there. Blocking.
+    ///
+    /// # Errors
+    ///
+    /// The disk fails.
+    pub fn resume(&self, name: String) -> Result<Staging, StoreError> {
+        Staging::resume(Arc::clone(self.snapshot().contents()), name)
+    }
+
+    /// Bytes that have come of a content under that name, and that [`Store::resume`] goes on with.
+    ///
+    /// # Errors
+    ///
+    /// The disk fails.
+    pub fn staged_bytes(&self, name: &str) -> Result<u64, StoreError> {
+        self.snapshot().contents().staged_bytes(name)
+    }
+
+    /// Removes what has come of contents in sessions that have not gone on with it for so long.
+    /// Blocking.
+    ///
+    /// # Errors
+    ///
+    /// The disk fails.
+    pub fn forget_staged(&self, older_than: Duration) -> Result<u64, StoreError> {
+        self.snapshot().contents().forget_staged(older_than)
     }
 
     /// Whether a source is the one that was received from before, as far as is durable: what
@@ -335,7 +370,9 @@ fn prepare(
     let identity =
         Identity { database: header.database, incarnation: header.incarnation, ..identity };
     let snapshot = engine.snapshot().map_err(StoreError::from)?;
-    let snapshot = Snapshot::new(snapshot, header, 0);
+    let contents = Contents::new(engine.blobs(), identity.run);
+    contents.sweep(&*snapshot)?;
+    let snapshot = Snapshot::new(snapshot, header, 0, Epoch::first(contents));
     let writer = Writer::new(engine, clock, snapshot.clone(), collector, identity.run);
     let (sender, queue) = Queue::new();
     let (news, published) = watch::channel(writer.published());

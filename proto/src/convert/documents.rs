@@ -7,7 +7,7 @@ use jackdaw_common::{ChangeVector, Content, DocumentId, Etag, Version};
 use prost::Message as _;
 
 use crate::{
-    convert::{change_vector, time::timestamp},
+    convert::{attachments::attachments, change_vector, time::timestamp},
     documents as wire,
     wire::Violations,
 };
@@ -102,6 +102,7 @@ pub fn document(etag: Etag, version: Version) -> wire::Document {
         change_vector: change_vector::text(&version.vector),
         etag: etag.get(),
         last_modified: Some(timestamp(version.last_modified)),
+        attachments: attachments(&version.attachments),
         body: body(version.content),
     }
 }
@@ -141,13 +142,16 @@ pub fn conflict(versions: Vec<Version>) -> wire::DocumentConflict {
     wire::DocumentConflict { id, versions, omitted_versions: 0 }
 }
 
-/// The same within an error: without bodies where they do not fit, and where even that does not,
-/// without the last versions, which are counted.
+/// The same within an error: without bodies and attachments where they do not fit, and where even
+/// that does not, without the last versions, which are counted.
 #[must_use]
 pub fn conflict_detail(versions: Vec<Version>) -> wire::DocumentConflict {
     let mut conflict = conflict(versions);
     if conflict.encoded_len() > CONFLICT_DETAIL_BYTES_MAX {
-        conflict.versions.iter_mut().for_each(|version| version.body = Bytes::new());
+        for version in &mut conflict.versions {
+            version.body = Bytes::new();
+            version.attachments = Vec::new();
+        }
     }
     while conflict.encoded_len() > CONFLICT_DETAIL_BYTES_MAX && conflict.versions.pop().is_some() {
         conflict.omitted_versions += 1;
@@ -162,6 +166,8 @@ fn conflict_version(version: Version) -> wire::ConflictVersion {
         collection: version.collection.as_str().to_owned(),
         last_modified: Some(timestamp(version.last_modified)),
         body_bytes: version.content.bytes() as u64,
+        attachments: attachments(&version.attachments),
+        attachment_count: u32::try_from(version.attachments.len()).unwrap_or(u32::MAX),
         body: body(version.content),
     }
 }

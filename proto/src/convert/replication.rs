@@ -2,6 +2,7 @@
 //!
 //! The way out cannot fail; the way in validates everything, and names the field that is wrong.
 
+mod blobs;
 mod items;
 #[cfg(test)]
 mod tests;
@@ -11,7 +12,7 @@ use jackdaw_common::{
     ChangeVector, DatabaseId, Etag, IncarnationId, Lineage, RunId, Timestamp,
     frame::{
         Accept, Ack, BatchEnd, Durations, Offer, Outcomes, Present, ReceiverHeartbeat, Reconciled,
-        RewindReason, SenderHeartbeat, ToReceiver, ToSender, Window,
+        SenderHeartbeat, ToReceiver, ToSender, Window,
     },
     limits::PRESENT_KEYS_MAX,
     lineage::{Life, Run},
@@ -196,6 +197,8 @@ impl From<ToReceiver> for wire::ReplicateRequest {
                 run: run_bytes(beat.run),
             }),
             ToReceiver::Present(present) => Frame::Present(present.into()),
+            ToReceiver::BlobOffer(offer) => Frame::BlobOffer(offer.into()),
+            ToReceiver::BlobChunk(chunk) => Frame::BlobChunk(chunk.into()),
             ToReceiver::Rewound { number } => Frame::Rewound(wire::Rewound { number }),
         };
         Self { frame: Some(frame) }
@@ -277,6 +280,8 @@ impl TryFrom<wire::ReplicateRequest> for ToReceiver {
             }),
             Frame::Rewound(rewound) => Self::Rewound { number: rewound.number },
             Frame::Present(present) => Self::Present(present.try_into()?),
+            Frame::BlobOffer(offer) => Self::BlobOffer(offer.try_into()?),
+            Frame::BlobChunk(chunk) => Self::BlobChunk(chunk.try_into()?),
         })
     }
 }
@@ -293,13 +298,8 @@ impl From<ToSender> for wire::ReplicateResponse {
                 echo: beat.echo.micros(),
                 answer_wanted: beat.answer_wanted,
             }),
-            ToSender::Rewind { number, reason } => {
-                let reason = match reason {
-                    RewindReason::Checksum => wire::RewindReason::Checksum,
-                    RewindReason::ApplyFailed => wire::RewindReason::ApplyFailed,
-                };
-                Frame::Rewind(wire::Rewind { number, reason: reason.into() })
-            }
+            ToSender::BlobNeed(need) => Frame::BlobNeed(need.into()),
+            ToSender::Rewind { number, reason } => Frame::Rewind(blobs::rewind(number, reason)),
         };
         Self { frame: Some(frame) }
     }
@@ -365,15 +365,9 @@ impl TryFrom<wire::ReplicateResponse> for ToSender {
                 echo: Timestamp::from_micros(beat.echo),
                 answer_wanted: beat.answer_wanted,
             }),
+            Frame::BlobNeed(need) => Self::BlobNeed(need.try_into()?),
             Frame::Rewind(rewind) => {
-                let reason = match rewind.reason() {
-                    wire::RewindReason::Checksum => RewindReason::Checksum,
-                    wire::RewindReason::ApplyFailed => RewindReason::ApplyFailed,
-                    wire::RewindReason::Unspecified => {
-                        return field("rewind.reason", Err("is not known"));
-                    }
-                };
-                Self::Rewind { number: rewind.number, reason }
+                Self::Rewind { number: rewind.number, reason: blobs::rewind_reason(rewind)? }
             }
         })
     }

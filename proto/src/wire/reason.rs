@@ -151,6 +151,24 @@ reasons! {
         TransactionTooLarge = "TRANSACTION_TOO_LARGE", ResourceExhausted,
             "A transaction has more commands or bytes than a transaction may have.",
             "Divide the transaction.";
+        AttachmentNotFound = "ATTACHMENT_NOT_FOUND", NotFound,
+            "The document has no attachment of this name.",
+            "Check the name.";
+        AttachmentsTooMany = "ATTACHMENTS_TOO_MANY", ResourceExhausted,
+            "A document has more attachments, or longer names of attachments, than it may have.",
+            "Attach to several documents.";
+        ContentMismatch = "CONTENT_MISMATCH", InvalidArgument,
+            "The content that came is not of the size or hash that was declared.",
+            "Send the content again; look at what is between the two.";
+        ContentTooLarge = "CONTENT_TOO_LARGE", ResourceExhausted,
+            "The content of an attachment is larger than one may be.",
+            "Divide the content.";
+        ContentCorrupt = "CONTENT_CORRUPT", DataLoss,
+            "The content of an attachment does not read back as it was written.",
+            "Check the disk, and put the attachment again, or restore the database from a copy.";
+        RangeInvalid = "RANGE_INVALID", OutOfRange,
+            "The range begins behind the end of the content.",
+            "Begin at `size` or before.";
         EtagNotIssued = "ETAG_NOT_ISSUED", OutOfRange,
             "The etag to go on from was never given out by this database: it went back, or is \
              another one.",
@@ -251,6 +269,10 @@ reasons! {
         ApplyFailed = "APPLY_FAILED", FailedPrecondition,
             "The destination could not apply a batch, twice in a row.",
             "See the receiver's log; the text says which batch it is.";
+        AttachmentMissing = "ATTACHMENT_MISSING", FailedPrecondition,
+            "The destination misses the content of an attachment, though it was sent what it asked \
+             for, twice in a row.",
+            "See the receiver's log; put the attachment that is named again, or delete it.";
         FrontierForged = "FRONTIER_FORGED", InvalidArgument,
             "The source claims more of the destination's own changes than the destination has \
              made.",

@@ -1,7 +1,7 @@
 //! Why a session was refused or ended, and what the sender is told.
 
 use jackdaw_common::{
-    DatabaseName, change_vector::TooManyEntries, frame::OutOfOrder,
+    BlobHash, DatabaseName, change_vector::TooManyEntries, frame::OutOfOrder,
     limits::CHANGE_VECTOR_ENTRIES_MAX, lineage::Fork,
 };
 use jackdaw_node::{access::Denied, control::failure};
@@ -9,7 +9,7 @@ use jackdaw_proto::{
     convert::replication::FrameError,
     wire::{Reason, WireError},
 };
-use jackdaw_store::{ApplyError, BeginError};
+use jackdaw_store::{ApplyError, BeginError, StoreError};
 use thiserror::Error;
 use tonic::Status;
 
@@ -132,6 +132,23 @@ pub enum IncomingError {
         /// What may be on its way.
         max: u64,
     },
+    /// Contents that do not come as they were offered and needed.
+    #[error("contents of batch {number} {what}")]
+    Contents {
+        /// The batch's number.
+        number: u64,
+        /// What is wrong with them.
+        what: &'static str,
+    },
+    /// What has come of a content is not what its hash says: it is dropped, and comes anew.
+    #[error("the content {hash} did not arrive as it was sent")]
+    ContentDamaged {
+        /// Its hash.
+        hash: BlobHash,
+    },
+    /// The database cannot be read, or the disk not be written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// Nothing came for too long.
     #[error("the sender was silent for 25 s")]
     Silent,
@@ -193,7 +210,12 @@ impl IncomingError {
             | Self::BatchTooLarge { .. }
             | Self::TooManyFrames { .. }
             | Self::Window { .. }
+            | Self::Contents { .. }
             | Self::WindowBytes { .. } => WireError::new(Reason::FrameInvalid, text),
+            Self::ContentDamaged { hash } => {
+                WireError::new(Reason::ChecksumMismatch, text).with("hash", hash)
+            }
+            Self::Store(error) => failure::store(error),
             Self::ReconcileDue => WireError::new(Reason::ReconcileDue, text),
             Self::Silent => WireError::new(Reason::PeerSilent, text),
             Self::Draining => WireError::new(Reason::Draining, text),
@@ -256,6 +278,12 @@ fn apply(error: &ApplyError, text: String) -> WireError {
             WireError::new(Reason::FrontierForged, text)
                 .with("claimed", claimed)
                 .with("last_etag", last)
+        }
+        ApplyError::ContentMissing { id, name, hash } => {
+            WireError::new(Reason::AttachmentMissing, text)
+                .with("id", id)
+                .with("name", name)
+                .with("hash", hash)
         }
         ApplyError::NotReconciling => WireError::new(Reason::FrameInvalid, text),
         ApplyError::VectorTooLong(error) => too_long(error, text),

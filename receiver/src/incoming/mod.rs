@@ -1,11 +1,13 @@
 //! One session of a source: changes on their way in.
 //!
 //! `admit` decides whether it may begin, `session` reads its frames and acknowledges what is
-//! durable; `intake` gathers batches, within the `room` of all sessions, `pipeline` has them
+//! durable; `contents` takes in what attachments refer to, `intake` gathers batches, within the
+//! `room` of all sessions, `pipeline` has them
 //! applied in their order, `unpack` turns a batch's frames into items. `reconcile` keeps to the
 //! ranges of a full reconcile. `live` knows which sessions are under way, each by its `presence`.
 
 mod admit;
+mod contents;
 mod error;
 mod intake;
 mod live;
@@ -28,7 +30,7 @@ pub use error::IncomingError;
 pub use live::LiveSessions;
 pub use unpack::UnpackError;
 
-use session::Session;
+use session::{Session, Source};
 
 /// What a session is run with.
 pub struct Serve {
@@ -56,7 +58,8 @@ impl Serve {
         let Self { store, live, offer, opened, accept } = self;
         let (destination, epoch) = (store.database_id(), opened.epoch);
         let window = accept.window;
-        let (session, presence) = Session::new(store, offer.source, opened, window, live.room());
+        let source = Source { database: offer.source, task: offer.task };
+        let (session, presence) = Session::new(store, source, opened, window, live.room());
         let entered = live.enter(destination, &offer, epoch, presence);
         async move {
             let _entered = entered;

@@ -25,7 +25,9 @@ use jackdaw_common::{
     frame::{self, BatchEnd, Durations, RewindReason, SenderHeartbeat},
 };
 use jackdaw_node::offload::offload;
-use jackdaw_store::{Applied, ApplyError, Incoming, IncomingItem, Present, Reconciled, Store};
+use jackdaw_store::{
+    Applied, ApplyError, Brought, Incoming, IncomingItem, Present, Reconciled, Store,
+};
 use tokio::time::Instant;
 use tracing::{Instrument as _, Span};
 
@@ -40,6 +42,8 @@ pub(super) enum Job {
     Batch {
         /// What came.
         batch: Gathered,
+        /// The contents that it refers to.
+        brought: Brought,
         /// When its first frame came.
         since: Instant,
         /// When its last one did.
@@ -174,6 +178,7 @@ impl Pipeline {
             run,
             frontier,
             items,
+            brought: Brought::default(),
         };
         let unpacking = async move {
             match job {
@@ -186,7 +191,7 @@ impl Pipeline {
                     let present = Present { source, epoch, vector, after, through, keys };
                     Ok(Unpacked::Present { number, present, since })
                 }
-                Job::Batch { batch, since, complete } => {
+                Job::Batch { batch, brought, since, complete } => {
                     let after = batch.after;
                     let (items, end) = decoded(batch).await?;
                     let BatchEnd { number, last, run, frontier, .. } = end;
@@ -197,6 +202,7 @@ impl Pipeline {
                         applied: 0,
                     };
                     let incoming = incoming(after, (last, run), frontier, items);
+                    let incoming = Incoming { brought, ..incoming };
                     let span = Span::current();
                     let batch = Some(Numbered { number, durations, started, span });
                     Ok(Unpacked::Incoming { incoming, batch })
@@ -344,6 +350,12 @@ impl Failure {
     fn of_store(error: ApplyError, number: Option<u64>) -> Self {
         match (error, number) {
             (error @ ApplyError::Gap { .. }, _) => Self::Behind(error),
+            (ApplyError::ContentMissing { id, name, hash }, Some(number)) => {
+                let (document, attachment) = (id, name);
+                let reason = RewindReason::Missing { document, attachment, hash };
+                tracing::error!(batch = number, ?reason, "batch refers to what is not here");
+                Self::Again { number, reason }
+            }
             (ApplyError::Store(error), Some(number))
                 if !error.is_final() && !error.is_no_space() =>
             {

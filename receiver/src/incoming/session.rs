@@ -10,25 +10,25 @@
 //! It reads unless there is no room for what it has read: no arm of its loop awaits a send. The
 //! window that it granted bounds the pipeline.
 
-use std::{collections::VecDeque, time::Duration};
+use std::collections::VecDeque;
 
 use futures_util::{Stream, StreamExt as _};
 use jackdaw_common::{
     ChangeVector, DatabaseId, Etag, Timestamp,
     frame::{
-        self, Ack, BatchEnd, Durations, Grammar, Outcomes, Present, ReceiverHeartbeat,
-        RewindReason, SenderHeartbeat, ToReceiver, ToSender, Window,
+        BatchEnd, BlobNeed, BlobOffer, Grammar, Present, RewindReason, SenderHeartbeat, ToReceiver,
+        ToSender, Window,
     },
-    limits::{HEARTBEAT_MILLIS, SILENCE_MILLIS_MAX, TELL_MILLIS},
 };
 use jackdaw_node::shutdown::Shutdown;
-use jackdaw_store::{Applied, Published, Reconciled, Session as Opened, Store};
+use jackdaw_store::{Published, Session as Opened, Store};
 use tokio::{
     sync::{mpsc, oneshot, watch},
     time::{Instant, sleep_until},
 };
 
 use super::{
+    contents::Contents,
     error::IncomingError,
     intake::Intake,
     pipeline::{Done, Job, Pipeline},
@@ -37,16 +37,14 @@ use super::{
     room::Room,
 };
 
-const HEARTBEAT: Duration = Duration::from_millis(HEARTBEAT_MILLIS);
-const SILENCE_MAX: Duration = Duration::from_millis(SILENCE_MILLIS_MAX);
-const TELL: Duration = Duration::from_millis(TELL_MILLIS);
-
 /// What can happen to a session.
 enum Event {
     /// A frame came, or the connection ended.
     Frame(Option<Result<ToReceiver, IncomingError>>),
     /// What was read last has room.
     Room,
+    /// What was read of contents is taken in.
+    Contents(Result<Option<BlobNeed>, IncomingError>),
     /// The oldest job under way is done, or the session must end.
     Done(Result<Done, IncomingError>),
     /// The database has changed, or can no more.
@@ -63,6 +61,15 @@ enum Event {
     Drain,
 }
 
+/// Whose session it is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Source {
+    /// The source database.
+    pub(crate) database: DatabaseId,
+    /// The task.
+    pub(crate) task: u64,
+}
+
 /// One admitted session.
 pub(crate) struct Session {
     epoch: u64,
@@ -76,6 +83,7 @@ pub(crate) struct Session {
     grammar: Grammar,
     number: u64,
     intake: Intake,
+    contents: Contents,
     /// Whether frames are dropped until the sender has rewound.
     dropping: bool,
     /// The full reconcile that comes first, where one was asked for.
@@ -100,7 +108,7 @@ impl Session {
     /// The session that the store has opened for `source`, and its presence.
     pub(crate) fn new(
         store: Store,
-        source: DatabaseId,
+        source: Source,
         opened: Opened,
         window: Window,
         room: Room,
@@ -118,8 +126,9 @@ impl Session {
             grammar: Grammar::Idle,
             number: 0,
             intake: Intake::new(room, window.bytes),
+            contents: Contents::new(store.clone(), source.database, source.task),
             dropping: false,
-            pipeline: Pipeline::new(store, source, opened.epoch),
+            pipeline: Pipeline::new(store, source.database, opened.epoch),
             progress: None,
             outbox: VecDeque::new(),
             echo: Timestamp::from_micros(0),
@@ -159,9 +168,8 @@ impl Session {
             let event = tokio::select! {
                 biased;
                 asked = self.asked.recv() => Event::Asked(asked),
-                frame = inbound.next(), if !self.draining && !self.intake.is_waiting() => {
-                    Event::Frame(frame)
-                }
+                frame = inbound.next(), if self.reads() => Event::Frame(frame),
+                contents = self.contents.work() => Event::Contents(contents),
                 () = self.intake.room() => Event::Room,
                 done = self.pipeline.next() => Event::Done(done),
                 permit = outbound.reserve(), if !self.outbox.is_empty() => {
@@ -184,12 +192,27 @@ impl Session {
         }
     }
 
+    /// Whether it takes a frame now.
+    fn reads(&self) -> bool {
+        !self.draining && !self.is_held_up()
+    }
+
+    /// Whether what was read last must be dealt with first: nothing can be heard then.
+    fn is_held_up(&self) -> bool {
+        self.intake.is_waiting() || self.contents.is_busy()
+    }
+
     fn on(&mut self, event: Event) -> Result<(), IncomingError> {
         match event {
             Event::Frame(Some(frame)) => self.on_frame(frame?),
             Event::Room => {
                 // It may have been a while, in which nothing was read.
                 self.hear();
+                Ok(())
+            }
+            Event::Contents(need) => {
+                self.hear();
+                self.outbox.extend(need?.map(ToSender::BlobNeed));
                 Ok(())
             }
             Event::Done(done) => self.on_done(done?),
@@ -200,7 +223,7 @@ impl Session {
             Event::Asked(Some(Ask::Probe(reply))) => {
                 self.probes.retain(|probe| !probe.is_closed());
                 self.probes.push(reply);
-                if self.intake.is_waiting() {
+                if self.is_held_up() {
                     // Whether the sender is alive cannot be read now; the connection would tell.
                     self.hear();
                 } else {
@@ -225,6 +248,7 @@ impl Session {
         self.draining = true;
         self.progress = None;
         self.intake.go_back();
+        self.contents.go_back();
         self.pipeline.close();
     }
 
@@ -249,7 +273,23 @@ impl Session {
             }
             ToReceiver::Rewound { number } => self.on_rewound(number),
             ToReceiver::Present(present) => self.on_present(present),
+            ToReceiver::BlobOffer(offer) => self.on_offer(offer),
+            ToReceiver::BlobChunk(_) if self.dropping => Ok(()),
+            ToReceiver::BlobChunk(chunk) => self.contents.chunk(chunk),
         }
+    }
+
+    /// Contents are offered for the next batch.
+    fn on_offer(&mut self, offer: BlobOffer) -> Result<(), IncomingError> {
+        if self.dropping {
+            return Ok(());
+        }
+        self.ranges.none_due()?;
+        let (number, expected) = (offer.number, self.number.saturating_add(1));
+        if number != expected {
+            return Err(IncomingError::Number { number, expected });
+        }
+        self.contents.offer(offer)
     }
 
     /// Batches and ranges are numbered together, without a gap.
@@ -275,6 +315,7 @@ impl Session {
         self.count(number)?;
         if !self.dropping {
             self.ranges.none_due()?;
+            self.contents.begin(number)?;
         }
         self.intake.begin(number, after);
         Ok(())
@@ -284,7 +325,8 @@ impl Session {
         if let Some((batch, since)) = self.intake.end(end, !self.dropping)? {
             let complete = Instant::now();
             self.push_progress();
-            self.pipeline.push(Job::Batch { batch, since, complete });
+            let brought = self.contents.newest();
+            self.pipeline.push(Job::Batch { batch, brought, since, complete });
         }
         self.check_window()
     }
@@ -323,6 +365,7 @@ impl Session {
         self.dropping = false;
         self.ranges.go_back();
         self.intake.go_back();
+        self.contents.go_back();
         self.number = number - 1;
         Ok(())
     }
@@ -347,6 +390,7 @@ impl Session {
                 match batch {
                     Some((number, durations, span)) => {
                         self.intake.done();
+                        self.contents.done();
                         span.in_scope(|| self.acknowledge(number, applied, durations));
                     }
                     None => self.on_news(),
@@ -365,6 +409,7 @@ impl Session {
     fn rewind(&mut self, number: u64, reason: RewindReason) {
         self.dropping = true;
         self.intake.drop_all();
+        self.contents.drop_all();
         self.progress = None;
         // The sender goes back to what it was told of: it must not be told of more afterwards.
         if self.told.0 != self.cursor {
@@ -372,111 +417,12 @@ impl Session {
         }
         self.outbox.push_back(ToSender::Rewind { number, reason });
     }
-
-    fn acknowledge(&mut self, number: u64, applied: Applied, durations: Durations) {
-        if applied.collided > 0 {
-            tracing::error!(
-                items = applied.collided,
-                "items came with the change vector of another content: source and destination \
-                 differ, and neither version is newer"
-            );
-        }
-        tracing::debug!(
-            cursor = applied.cursor.get(),
-            applied = applied.applied,
-            already_present = applied.already_present,
-            merged = applied.merged,
-            conflicted = applied.conflicted,
-            "batch durable"
-        );
-        self.beat = Instant::now();
-        self.told = (applied.cursor, applied.vector.clone());
-        self.outbox.push_back(ToSender::Ack(Ack {
-            number,
-            cursor: applied.cursor,
-            vector: applied.vector,
-            outcomes: Outcomes {
-                applied: applied.applied,
-                already_present: applied.already_present,
-                merged: applied.merged,
-                conflicted: applied.conflicted,
-            },
-            reconciled: None,
-            durations,
-        }));
-    }
-
-    /// A range of a full reconcile is durable.
-    fn answer(&mut self, number: u64, reconciled: Reconciled, durations: Durations) {
-        let Reconciled { removed, kept, vector, .. } = reconciled;
-        if removed + kept > 0 {
-            tracing::info!(removed, kept, "reconciled with the source");
-        }
-        self.beat = Instant::now();
-        self.told = (self.cursor, vector.clone());
-        self.outbox.push_back(ToSender::Ack(Ack {
-            number,
-            cursor: self.cursor,
-            vector,
-            outcomes: Outcomes::default(),
-            reconciled: Some(frame::Reconciled { removed, kept }),
-            durations,
-        }));
-    }
-
-    /// What the sender does not know yet is told soon, with what else comes until then.
-    fn on_news(&mut self) {
-        let vector = &self.published.borrow_and_update().vector;
-        if self.told.0 != self.cursor || self.told.1 != *vector {
-            self.tell.get_or_insert_with(|| Instant::now() + TELL);
-        }
-    }
-
-    /// The sender has given a sign of life.
-    fn hear(&mut self) {
-        self.heard = Instant::now();
-        for probe in self.probes.drain(..) {
-            // Who asked may have given up.
-            let _ = probe.send(());
-        }
-    }
-
-    /// When something is to be done though nothing happens.
-    fn timer(&self) -> Instant {
-        let beat = self.beat + HEARTBEAT;
-        let timer = self.tell.map_or(beat, |tell| beat.min(tell));
-        // While nothing is read, nothing can be heard.
-        if self.intake.is_waiting() { timer } else { timer.min(self.heard + SILENCE_MAX) }
-    }
-
-    fn on_timer(&mut self) -> Result<(), IncomingError> {
-        let now = Instant::now();
-        if now >= self.heard + SILENCE_MAX && !self.intake.is_waiting() {
-            return Err(IncomingError::Silent);
-        }
-        if now >= self.beat + HEARTBEAT || self.tell.is_some_and(|tell| now >= tell) {
-            self.heartbeat(false);
-        }
-        Ok(())
-    }
-
-    fn heartbeat(&mut self, answer_wanted: bool) {
-        let vector = self.published.borrow().vector.clone();
-        self.beat = Instant::now();
-        self.tell = None;
-        self.told = (self.cursor, vector.clone());
-        self.outbox.push_back(ToSender::Heartbeat(ReceiverHeartbeat {
-            cursor: self.cursor,
-            vector,
-            echo: self.echo,
-            answer_wanted,
-        }));
-    }
 }
 
 #[cfg(test)]
 pub(crate) mod fixture;
 #[cfg(test)]
 mod planted;
+mod telling;
 #[cfg(test)]
 mod tests;

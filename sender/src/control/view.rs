@@ -185,6 +185,7 @@ fn progress(facts: &Facts, now: Timestamp) -> part::Progress {
         items_left_out: counts.left_out,
         reconciled_removed: counts.reconciled_removed,
         reconciled_kept: counts.reconciled_kept,
+        attachment_bytes_sent: counts.content_bytes_sent,
     }
 }
 

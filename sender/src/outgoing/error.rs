@@ -51,7 +51,7 @@ pub enum SessionError {
     #[error("the receiver sent something before it accepted")]
     NotAccepted,
     /// A batch was not applied, for the second time in a row.
-    #[error("batch {number}, after etag {after}, was not applied again: {}", why(*.reason))]
+    #[error("batch {number}, after etag {after}, was not applied again: {}", why(.reason))]
     Rewound {
         /// Its number.
         number: u64,
@@ -95,8 +95,9 @@ pub enum Retry {
 }
 
 /// Reasons that no waiting cures.
-const BLOCKING: [Reason; 11] = [
+const BLOCKING: [Reason; 12] = [
     Reason::RowCorrupt,
+    Reason::ContentCorrupt,
     Reason::AlreadyReplicated,
     Reason::SelfReplication,
     Reason::SourceForked,
@@ -110,10 +111,16 @@ const BLOCKING: [Reason; 11] = [
 ];
 
 /// Why a batch was not applied, for people.
-fn why(reason: RewindReason) -> &'static str {
+fn why(reason: &RewindReason) -> String {
     match reason {
-        RewindReason::Checksum => "it did not arrive as it was sent",
-        RewindReason::ApplyFailed => "the destination could not apply it; its log says why",
+        RewindReason::Checksum => "it did not arrive as it was sent".to_owned(),
+        RewindReason::ApplyFailed => {
+            "the destination could not apply it; its log says why".to_owned()
+        }
+        RewindReason::Missing { document, attachment, hash } => format!(
+            "the destination misses the content {hash} of attachment {attachment} of document \
+             {document}"
+        ),
     }
 }
 
@@ -146,6 +153,7 @@ impl SessionError {
                 Reason::ItemTooLarge.as_str()
             }
             Self::Pack(PackError::VectorTooLong { .. }) => Reason::ChangeVectorTooLong.as_str(),
+            Self::Pack(PackError::ContentMissing { .. }) => Reason::ContentCorrupt.as_str(),
             Self::Pack(PackError::Store(error)) | Self::Source(error) => {
                 failure::told(error).reason().as_str()
             }
@@ -155,6 +163,9 @@ impl SessionError {
                 Reason::ChecksumMismatch.as_str()
             }
             Self::Rewound { reason: RewindReason::ApplyFailed, .. } => Reason::ApplyFailed.as_str(),
+            Self::Rewound { reason: RewindReason::Missing { .. }, .. } => {
+                Reason::AttachmentMissing.as_str()
+            }
             Self::Protocol(_) => Reason::ProtocolVersionUnsupported.as_str(),
         }
     }

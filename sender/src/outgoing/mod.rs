@@ -4,6 +4,7 @@
 //! it all, `settle` takes in what the receiver says. The supervisor starts a session and starts it
 //! anew when it ends.
 
+mod delivery;
 mod error;
 mod offer;
 mod pack;

@@ -9,7 +9,7 @@ use futures_util::{FutureExt as _, Stream, StreamExt as _, future::BoxFuture};
 use jackdaw_common::{
     Etag,
     frame::{Accept, Offer, PROTOCOL, ToReceiver, ToSender},
-    limits::FRAMES_QUEUED_MAX,
+    limits::{BATCH_BLOBS_MAX, FRAMES_QUEUED_MAX},
 };
 use jackdaw_node::{
     channel::{self, ReceiverUrl},
@@ -24,8 +24,12 @@ use tokio_stream::wrappers::ReceiverStream;
 
 use super::error::SessionError;
 
-/// Largest message a receiver sends: acks and heartbeats are small, vectors bounded.
-const RESPONSE_BYTES_MAX: usize = 64 * 1024;
+/// Largest message a receiver sends: acks and heartbeats are small, vectors bounded; a need of all
+/// contents that a batch may refer to is the largest.
+const RESPONSE_BYTES_MAX: usize = 64 * 1024 + BATCH_BLOBS_MAX * NEEDED_BYTES_MAX;
+
+/// Bytes of one needed content, encoded: its index, its offset, and what is around them.
+const NEEDED_BYTES_MAX: usize = 24;
 
 /// What the receiver says, frame by frame.
 pub type Inbound = Pin<Box<dyn Stream<Item = Result<ToSender, SessionError>> + Send>>;

@@ -8,15 +8,17 @@ mod selection;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashSet;
+
 use bytes::Bytes;
 use jackdaw_common::{
-    ChangeVector, Etag, IncarnationId, Item, RunId,
+    BlobHash, ChangeVector, Etag, IncarnationId, Item, RunId,
     batch::{BatchLimits, Filling},
     change_vector::TooManyEntries,
     limits::PACK_ROWS_MAX,
 };
 use jackdaw_proto::convert::replication::OutgoingItem;
-use jackdaw_store::{Snapshot, StoreError};
+use jackdaw_store::{Content, Snapshot, StoreError};
 use thiserror::Error;
 
 use frames::Frames;
@@ -29,7 +31,7 @@ thread_local! {
 }
 
 /// A batch ready to go, or the news that there is none.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) struct Packed {
     /// The etag it continues from.
     pub(crate) after: Etag,
@@ -52,6 +54,8 @@ pub(crate) struct Packed {
     pub(crate) frames: Vec<Bytes>,
     /// The source's vector, when the scan came to the snapshot's end.
     pub(crate) frontier: Option<ChangeVector>,
+    /// The contents that its items refer to, each once.
+    pub(crate) contents: Vec<Content>,
 }
 
 /// Why no batch could be packed.
@@ -88,6 +92,16 @@ pub enum PackError {
         etag: Etag,
         /// How long it is.
         error: TooManyEntries,
+    },
+    /// An attachment of the source has no content there.
+    #[error("the content {hash} of attachment {name} of document {id} is not there")]
+    ContentMissing {
+        /// The document.
+        id: String,
+        /// The attachment.
+        name: String,
+        /// The content.
+        hash: BlobHash,
     },
     /// The source cannot be read.
     #[error(transparent)]
@@ -145,6 +159,8 @@ pub(crate) fn pack(
 struct Scan {
     after: Etag,
     filling: Filling,
+    /// Contents that were counted in.
+    contents: HashSet<BlobHash>,
     selection: Selection,
     /// The last row that was looked at.
     last: Etag,
@@ -160,6 +176,7 @@ impl Scan {
         Self {
             after,
             filling: Filling::new(limits),
+            contents: HashSet::new(),
             selection: Selection::default(),
             last: after,
             rows: 0,
@@ -210,6 +227,11 @@ impl Scan {
             let outgoing = OutgoingItem::new(&item);
             fits(&item, &outgoing, destination)?;
             self.filling.add(item.transaction, outgoing.bytes());
+            for attachment in item.version.attachments.as_slice() {
+                if self.contents.insert(attachment.hash) {
+                    self.filling.add_content(attachment.size);
+                }
+            }
             self.selection.add(item.etag, outgoing);
             if self.filling.is_outgrown() {
                 return Ok(Some(border));
@@ -229,8 +251,10 @@ impl Scan {
             last = header.last_etag.max(after);
         }
         let mut frames = Frames::default();
+        let mut contents = Contents::default();
         let (mut items, mut bytes) = (0, 0);
         for item in selection.into_items() {
+            contents.add(snapshot, &item)?;
             frames.add(&item);
             items += 1;
             bytes += item.bytes() as u64;
@@ -241,7 +265,44 @@ impl Scan {
         }
         let (frames, checksum) = frames.close();
         let run = header.lineage().run_of(last);
-        Ok(Packed { after, last, run, items, bytes, left_out, echoed, checksum, frames, frontier })
+        let contents = contents.list;
+        Ok(Packed {
+            after,
+            last,
+            run,
+            items,
+            bytes,
+            left_out,
+            echoed,
+            checksum,
+            frames,
+            frontier,
+            contents,
+        })
+    }
+}
+
+/// The contents that the items of a batch refer to.
+#[derive(Default)]
+struct Contents {
+    known: HashSet<BlobHash>,
+    list: Vec<Content>,
+}
+
+impl Contents {
+    fn add(&mut self, snapshot: &Snapshot, item: &OutgoingItem) -> Result<(), PackError> {
+        for attachment in item.attachments().as_slice() {
+            let hash = attachment.hash;
+            if !self.known.insert(hash) {
+                continue;
+            }
+            let Some(content) = snapshot.content(&hash)? else {
+                let (id, name) = (item.id().to_owned(), attachment.name.as_str().to_owned());
+                return Err(PackError::ContentMissing { id, name, hash });
+            };
+            self.list.push(content);
+        }
+        Ok(())
     }
 }
 

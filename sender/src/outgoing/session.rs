@@ -17,19 +17,20 @@ use jackdaw_common::{
     batch::BatchLimits,
     clock::Clock,
     frame::{
-        Accept, Ack, BatchEnd, Present, ReceiverHeartbeat, RewindReason, ToReceiver, ToSender,
-        Window,
+        Accept, Ack, BatchEnd, BlobChunk, BlobNeed, Present, ReceiverHeartbeat, RewindReason,
+        ToReceiver, ToSender, Window,
     },
     limits::{HEARTBEAT_MILLIS, REWINDS_MAX, SILENCE_MILLIS_MAX},
 };
 use jackdaw_node::{offload::offload, shutdown::Shutdown};
-use jackdaw_store::{Published, Store};
+use jackdaw_store::{Content, Published, Store};
 use tokio::{
     sync::{mpsc, watch},
     time::{Instant, sleep_until, timeout},
 };
 
 use super::{
+    delivery::{Delivery, piece},
     error::SessionError,
     pack::{Destination, Packed, pack},
     packing::{Packing, Ready, finished, ready},
@@ -49,6 +50,8 @@ enum Event {
     Frame(Option<Result<ToSender, SessionError>>),
     /// A batch, or a range of a full reconcile, is packed.
     Packed(Result<Ready, SessionError>),
+    /// A piece of a content of the batch that waits is read.
+    Piece(Result<BlobChunk, SessionError>),
     /// The connection took a frame.
     Sent,
     /// The connection takes no frames any more.
@@ -90,6 +93,8 @@ pub(crate) struct Session {
     rewinds: u32,
     packing: Option<Packing>,
     ready: Option<Ready>,
+    /// Contents of the batch that is ready, until all that is needed of them is sent.
+    delivery: Option<Delivery>,
     in_flight: VecDeque<InFlight>,
     outbox: VecDeque<ToReceiver>,
     heard: Instant,
@@ -138,6 +143,7 @@ impl Session {
             rewinds: 0,
             packing: None,
             ready: None,
+            delivery: None,
             in_flight: VecDeque::new(),
             outbox: VecDeque::new(),
             heard: now,
@@ -169,6 +175,7 @@ impl Session {
                 () = stop.requested() => Event::Stop,
                 frame = inbound.next() => Event::Frame(frame),
                 packed = finished(&mut self.packing) => Event::Packed(packed),
+                piece = piece(&mut self.delivery), if self.outbox.is_empty() => Event::Piece(piece),
                 permit = outbound.reserve(), if !self.outbox.is_empty() => {
                     match (permit, self.outbox.pop_front()) {
                         (Ok(permit), Some(frame)) => {
@@ -211,6 +218,7 @@ impl Session {
             Event::Frame(None) => return Err(SessionError::Lost),
             Event::Frame(Some(frame)) => self.on_frame(frame?)?,
             Event::Packed(packed) => self.on_packed(packed?),
+            Event::Piece(piece) => self.on_piece(piece?),
             Event::News(false) => return Err(SessionError::SourceClosed),
             Event::News(true) => self.pack_more(false),
             Event::Timer => self.on_timer()?,
@@ -226,9 +234,35 @@ impl Session {
             ToSender::Accept(_) => return Err(SessionError::UnexpectedAccept),
             ToSender::Ack(ack) => self.on_ack(ack)?,
             ToSender::Heartbeat(beat) => self.on_heartbeat(beat)?,
+            ToSender::BlobNeed(need) => self.on_need(need)?,
             ToSender::Rewind { number, reason } => self.on_rewind(number, reason)?,
         }
         Ok(())
+    }
+
+    fn on_need(&mut self, need: BlobNeed) -> Result<(), SessionError> {
+        let number = need.number;
+        let delivery = self.delivery.as_mut().ok_or(Untrue::Need { number })?;
+        delivery.need(need)?;
+        self.end_delivery();
+        Ok(())
+    }
+
+    fn on_piece(&mut self, chunk: BlobChunk) {
+        let bytes = chunk.bytes.len() as u64;
+        self.beat = Instant::now();
+        self.outbox.push_back(ToReceiver::BlobChunk(chunk));
+        self.report(|status| status.counts.content_bytes_sent += bytes);
+        self.end_delivery();
+    }
+
+    /// The batch has its turn when all its contents are sent.
+    fn end_delivery(&mut self) {
+        if self.delivery.as_ref().is_some_and(Delivery::is_done) {
+            self.delivery = None;
+            self.send_ready();
+            self.pack_more(false);
+        }
     }
 
     fn on_ack(&mut self, ack: Ack) -> Result<(), SessionError> {
@@ -294,6 +328,7 @@ impl Session {
         self.in_flight.clear();
         self.outbox.clear();
         self.ready = None;
+        self.delivery = None;
         self.packing = None;
         self.frontier = None;
         self.sent = self.acknowledged;
@@ -306,14 +341,16 @@ impl Session {
         Ok(())
     }
 
-    fn on_packed(&mut self, ready: Ready) {
+    fn on_packed(&mut self, mut ready: Ready) {
         self.packing = None;
-        match &ready {
+        match &mut ready {
             Ready::Batch(packed) => {
                 self.scanned = packed.last;
                 if packed.echoed > self.echoed.0 {
                     self.echoed = (packed.echoed, Instant::now());
                 }
+                let contents = std::mem::take(&mut packed.contents);
+                self.offer(contents);
             }
             Ready::Range(range) => {
                 if let Some(progress) = &mut self.reconcile {
@@ -326,8 +363,20 @@ impl Session {
         self.pack_more(false);
     }
 
-    /// Sends what is packed, if the window has room for it.
+    /// Offers the contents of the batch that is packed.
+    fn offer(&mut self, contents: Vec<Content>) {
+        if !contents.is_empty() {
+            let (delivery, offer) = Delivery::new(self.number + 1, contents);
+            self.delivery = Some(delivery);
+            self.outbox.push_back(ToReceiver::BlobOffer(offer));
+        }
+    }
+
+    /// Sends what is packed, if its contents are sent and the window has room for it.
     fn send_ready(&mut self) {
+        if self.delivery.is_some() {
+            return;
+        }
         match self.ready.take() {
             None => {}
             Some(Ready::Batch(packed)) if packed.items == 0 => {

@@ -69,6 +69,12 @@ pub enum Untrue {
         /// What it acknowledges.
         acked: u64,
     },
+    /// A need of contents that were not offered for the batch that waits.
+    #[error("needs contents for batch {number} that were not offered for it")]
+    Need {
+        /// The batch that it names.
+        number: u64,
+    },
     /// Outcomes of another number of items.
     #[error("accounts for {claimed:?} items of a batch of {sent}")]
     Items {

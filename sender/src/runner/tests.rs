@@ -14,7 +14,7 @@ use jackdaw_common::{
 use jackdaw_node::shutdown::Trigger;
 use jackdaw_store::{
     Record, RecordKind, StoreError,
-    engine::{Engine, EngineError, Memory, Snapshot, WriteBatch},
+    engine::{Blobs, Engine, EngineError, Memory, Snapshot, WriteBatch},
     keys::TABLES,
 };
 use tokio::{sync::mpsc, task::JoinHandle};
@@ -74,6 +74,10 @@ struct Filling {
 impl Engine for Filling {
     fn snapshot(&self) -> Result<Arc<dyn Snapshot>, EngineError> {
         self.memory.snapshot()
+    }
+
+    fn blobs(&self) -> Arc<dyn Blobs> {
+        self.memory.blobs()
     }
 
     fn commit(&self, batch: WriteBatch) -> Result<(), EngineError> {

@@ -218,7 +218,7 @@ async fn of_two_that_serve_one_folder_the_refused_one_is_declared() -> Result<()
     for (source, name) in [(&pair.source, "it"), (&other.client, "the other one")] {
         let source = source.content("shop").await?;
         assert_eq!(source.len(), 151, "{name} holds what it held");
-        for (id, (_, body)) in source.iter().filter(|(id, _)| *id != "both") {
+        for (id, (_, body, _)) in source.iter().filter(|(id, _)| *id != "both") {
             let there = pair.destination.document("copy", id).await?;
             assert_eq!(&there.body, body, "{id} of {name}");
         }
@@ -242,7 +242,7 @@ async fn of_two_that_serve_one_folder_the_refused_one_is_emptied() -> Result<()>
     let missing = other.client.content("shop").await?.into_iter();
     let missing = missing.filter(|(id, _)| !holds.contains_key(id));
     let missing: Vec<_> = missing
-        .map(|(id, (_, body))| anyhow::Ok((id, String::from_utf8(body.to_vec())?)))
+        .map(|(id, (_, body, _))| anyhow::Ok((id, String::from_utf8(body.to_vec())?)))
         .collect::<Result<_>>()?;
     assert_eq!(missing.len(), 50);
     pair.source.write("shop", missing, 10).await?;

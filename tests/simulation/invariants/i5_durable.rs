@@ -46,7 +46,7 @@ impl Invariant for Durable {
             ToSender::Ack(ack) => told(truth, on, ack.cursor, &ack.vector),
             ToSender::Heartbeat(beat) => told(truth, on, beat.cursor, &beat.vector),
             ToSender::Accept(accept) => told(truth, on, accept.cursor, &accept.vector),
-            ToSender::Rewind { .. } => Ok(()),
+            ToSender::Rewind { .. } | ToSender::BlobNeed(_) => Ok(()),
         }
     }
 }

@@ -173,6 +173,8 @@ fn describe(frame: &ToReceiver) -> String {
         ToReceiver::Heartbeat(beat) => format!("from {} to {}", beat.after, beat.last),
         ToReceiver::Rewound { number } => format!("rewound {number}"),
         ToReceiver::Present(present) => format!("range {} {:?}", present.number, present.through),
+        ToReceiver::BlobOffer(offer) => format!("contents for batch {}", offer.number),
+        ToReceiver::BlobChunk(chunk) => format!("content {} at {}", chunk.index, chunk.offset),
         ToReceiver::Offer(_) => "offer".to_owned(),
     }
 }

@@ -214,7 +214,7 @@ impl Truth {
         let id: DocumentId = key.parse().unwrap();
         let heads = match snapshot.document(&id).expect("the oracle reads") {
             Lookup::Missing => Vec::new(),
-            Lookup::Found(row) => vec![held(row)],
+            Lookup::Found(row) => vec![held(*row)],
             Lookup::Conflict(rows) => rows.into_iter().map(held).collect(),
         };
         let truth = &mut self.nodes[node];

@@ -3,12 +3,14 @@
 //! The names of JSON fields are those of the `.proto` files, enums lose their prefix, and numbers
 //! are numbers. Programs depend on them: they only ever get more.
 
+mod attachment;
 mod certificate;
 mod connection_string;
 mod database;
 mod document;
 mod task;
 
+pub(crate) use attachment::AttachmentView;
 pub(crate) use certificate::CertificateView;
 pub(crate) use connection_string::ConnectionStringView;
 pub(crate) use database::DatabaseView;

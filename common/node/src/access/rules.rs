@@ -94,6 +94,10 @@ pub const ROWS: &[Row] = &[
     row("/jackdaw.documents.v1.Documents/ListDocuments", READ),
     row("/jackdaw.documents.v1.Documents/StreamDocuments", READ),
     row("/jackdaw.documents.v1.Documents/BulkWrite", READ_WRITE),
+    row("/jackdaw.documents.v1.Documents/PutAttachment", READ_WRITE),
+    row("/jackdaw.documents.v1.Documents/GetAttachment", READ),
+    row("/jackdaw.documents.v1.Documents/DeleteAttachment", READ_WRITE),
+    row("/jackdaw.documents.v1.Documents/ListAttachments", READ),
     row("/jackdaw.documents.v1.Documents/WatchChanges", READ),
     // Being a source that replicates into a database is writing to it.
     row("/jackdaw.replication.v1.Replication/Replicate", READ_WRITE),

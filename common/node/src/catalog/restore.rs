@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use jackdaw_common::{DatabaseId, DatabaseName};
 use jackdaw_store::{
-    BackupError, BackupReader, Record, RecordError, RecordKind, Store, StoreError,
-    engine::{Embedded, Engine as _, WriteBatch},
+    BackupError, BackupReader, Received, Record, RecordError, RecordKind, Store, StoreError,
+    engine::Embedded,
 };
 use serde_json::Value;
 use thiserror::Error;
@@ -100,15 +100,14 @@ impl Catalog {
 }
 
 impl Restoration {
-    /// Writes rows that have come.
+    /// Writes what has come.
     ///
     /// # Errors
     ///
     /// They cannot be written.
-    pub async fn write(&self, rows: WriteBatch) -> Result<(), RestoreError> {
+    pub async fn write(&self, received: Received) -> Result<(), RestoreError> {
         let Some(engine) = self.engine.clone() else { return Ok(()) };
-        let written = blocking(move || engine.commit(rows)).await?;
-        Ok(written.map_err(StoreError::from)?)
+        Ok(blocking(move || received.write(&*engine)).await??)
     }
 
     /// All rows have come: makes them a database, in a new incarnation, its tasks disabled.

@@ -112,13 +112,13 @@ pub(super) async fn restore(
         if let Some(restoration) = &restoration
             && reader.bytes() >= RESTORE_COMMIT_BYTES
         {
-            restoration.write(reader.rows()).await.map_err(refused)?;
+            restoration.write(reader.received()).await.map_err(refused)?;
         }
     }
     let Some(restoration) = restoration else {
         return Err(invalid(BackupError::CutOff { frame: 0 }).into());
     };
-    restoration.write(reader.rows()).await.map_err(refused)?;
+    restoration.write(reader.received()).await.map_err(refused)?;
     Ok(restoration.finish(reader).await.map_err(refused)?)
 }
 

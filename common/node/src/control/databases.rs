@@ -250,6 +250,9 @@ fn view(database: &Database) -> wire::Database {
         history_bytes: header.history_bytes,
         tombstone_floor: header.tombstone_floor.get(),
         incarnations: header.lineage().lives().iter().map(incarnation).collect(),
+        attachments: header.attachments,
+        attachment_contents: header.blobs,
+        attachment_bytes: header.blob_bytes,
         retired_incarnations: header.origin.retired.iter().map(ToString::to_string).collect(),
     }
 }

@@ -26,6 +26,10 @@ pub fn told(error: &StoreError) -> WireError {
     }
     match error {
         StoreError::Row { table, .. } => corrupt(table),
+        StoreError::Content { hash, .. } => {
+            let text = "the content of an attachment cannot be read";
+            WireError::new(Reason::ContentCorrupt, text).with("hash", hash)
+        }
         StoreError::Engine(engine) => match &**engine {
             EngineError::Corrupt { table, .. } => corrupt(table),
             _ => failed(),

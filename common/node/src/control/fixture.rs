@@ -6,8 +6,8 @@ use std::{collections::BTreeMap, convert::Infallible, sync::Arc};
 
 use http::{Request, Response};
 use jackdaw_common::{
-    ChangeVector, Collection, Content, DatabaseId, DatabaseName, Entry, Etag, IncarnationId, Item,
-    Timestamp, TransactionMark, Version,
+    Attachments, ChangeVector, Collection, Content, DatabaseId, DatabaseName, Entry, Etag,
+    IncarnationId, Item, Timestamp, TransactionMark, Version,
 };
 pub(crate) use jackdaw_proto::control as wire;
 use jackdaw_proto::{
@@ -15,7 +15,7 @@ use jackdaw_proto::{
     documents::documents_client::DocumentsClient,
     wire::{Reason, RemoteError},
 };
-use jackdaw_store::{Begin, Incoming, Store};
+use jackdaw_store::{Begin, Brought, Incoming, Store};
 use tempfile::TempDir;
 use tonic::{Code, Status, body::Body, service::Routes};
 use tower::{Layer as _, ServiceExt as _, util::BoxCloneSyncService};
@@ -169,10 +169,12 @@ pub(crate) async fn replicate(store: &Store, id: &str, body: Option<&str>, etag:
         vector: ChangeVector::from_entries([entry]),
         last_modified: Timestamp::from_micros(5_000_000),
         content,
+        attachments: Attachments::default(),
     };
     let transaction = TransactionMark { first: etag, rows: 1 };
     let item = Item { etag, transaction, minted: Some(entry), version };
     let incoming = Incoming {
+        brought: Brought::default(),
         source,
         epoch: session.epoch,
         after: session.cursor,

@@ -4,6 +4,7 @@
 //! conflicts are the store's. Nothing here blocks the runtime: what reads an engine, and what
 //! checks large bodies, runs on threads for it. Every queue and page has its bound below.
 
+mod attachments;
 mod body;
 mod bulk;
 mod read;

@@ -33,13 +33,13 @@ pub(super) async fn get(store: &Store, id: DocumentId) -> Result<wire::Document,
     }
 }
 
-fn not_found(id: &DocumentId) -> WireError {
+pub(super) fn not_found(id: &DocumentId) -> WireError {
     WireError::new(Reason::DocumentNotFound, format!("there is no document {id}"))
         .with("id", id)
         .about(DOCUMENT, id)
 }
 
-fn in_conflict(id: &DocumentId, versions: Vec<Version>) -> WireError {
+pub(super) fn in_conflict(id: &DocumentId, versions: Vec<Version>) -> WireError {
     let count = versions.len();
     WireError::new(
         Reason::DocumentConflict,
@@ -102,7 +102,7 @@ fn read_page(
 pub(super) fn key(entry: &Lookup) -> Option<String> {
     let row = match entry {
         Lookup::Missing => None,
-        Lookup::Found(row) => Some(row),
+        Lookup::Found(row) => Some(&**row),
         Lookup::Conflict(rows) => rows.first(),
     };
     row.map(|row| row.version.id.key().to_owned())
@@ -111,7 +111,11 @@ pub(super) fn key(entry: &Lookup) -> Option<String> {
 /// About how many bytes an entry of a list takes in a message.
 pub(super) fn size(entry: &Lookup) -> usize {
     let of = |version: &Version| {
-        version.content.bytes() + version.id.as_str().len() + 64 * version.vector.len() + 128
+        version.content.bytes()
+            + version.id.as_str().len()
+            + version.attachments.encoded_bytes_max()
+            + 64 * version.vector.len()
+            + 128
     };
     match entry {
         Lookup::Missing => 0,

@@ -15,7 +15,7 @@ use jackdaw_store::Command;
 use tonic::{Extensions, Request, Response, Status, Streaming};
 
 use super::{
-    REQUEST_BYTES_MAX,
+    REQUEST_BYTES_MAX, attachments,
     bulk::Bulk,
     read,
     stream::{self, Parts},
@@ -60,6 +60,27 @@ impl DocumentsService {
         let first = first?;
         let database = self.enter(extensions, &first.database, Level::ReadWrite)?;
         Bulk::new(database).run(first, inbound).await
+    }
+
+    pub(super) async fn attach(
+        &self,
+        extensions: &Extensions,
+        mut inbound: impl Stream<Item = Result<wire::PutAttachmentRequest, Status>> + Unpin,
+    ) -> Result<wire::PutAttachmentResponse, Status> {
+        let Some(first) = inbound.next().await else {
+            return Err(WireError::field("header", "is missing: there was no message").into());
+        };
+        let wire::PutAttachmentRequest { header, chunk } = first?;
+        let header = header.ok_or_else(|| WireError::field("header", "is missing"))?;
+        let field = "header.database";
+        let database = door::enter_field(
+            &self.catalog,
+            extensions,
+            field,
+            &header.database,
+            Level::ReadWrite,
+        )?;
+        attachments::put(database, header, chunk, inbound).await
     }
 }
 
@@ -146,6 +167,44 @@ impl Documents for DocumentsService {
     ) -> Result<Response<wire::BulkWriteResponse>, Status> {
         let (_, extensions, inbound) = request.into_parts();
         Ok(Response::new(self.bulk(&extensions, inbound).await?))
+    }
+
+    async fn put_attachment(
+        &self,
+        request: Request<Streaming<wire::PutAttachmentRequest>>,
+    ) -> Result<Response<wire::PutAttachmentResponse>, Status> {
+        let (_, extensions, inbound) = request.into_parts();
+        Ok(Response::new(self.attach(&extensions, inbound).await?))
+    }
+
+    type GetAttachmentStream = Parts<wire::GetAttachmentResponse>;
+
+    async fn get_attachment(
+        &self,
+        request: Request<wire::GetAttachmentRequest>,
+    ) -> Result<Response<Self::GetAttachmentStream>, Status> {
+        let (_, extensions, request) = request.into_parts();
+        let database = self.enter(&extensions, &request.database, Level::Read)?;
+        let parts = attachments::get(database, request, CLIENT_STALL_MAX).await?;
+        Ok(Response::new(parts))
+    }
+
+    async fn delete_attachment(
+        &self,
+        request: Request<wire::DeleteAttachmentRequest>,
+    ) -> Result<Response<wire::DeleteAttachmentResponse>, Status> {
+        let (_, extensions, request) = request.into_parts();
+        let database = self.enter(&extensions, &request.database, Level::ReadWrite)?;
+        Ok(Response::new(attachments::delete(&database, &request).await?))
+    }
+
+    async fn list_attachments(
+        &self,
+        request: Request<wire::ListAttachmentsRequest>,
+    ) -> Result<Response<wire::ListAttachmentsResponse>, Status> {
+        let (_, extensions, request) = request.into_parts();
+        let database = self.enter(&extensions, &request.database, Level::Read)?;
+        Ok(Response::new(attachments::list(database.store(), &request).await?))
     }
 
     type WatchChangesStream = Parts<wire::WatchChangesResponse>;

@@ -1,5 +1,6 @@
 //! What `documents` promises, tried out.
 
+mod attachments;
 mod body;
 mod bulk;
 mod follow;

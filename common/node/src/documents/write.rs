@@ -14,8 +14,12 @@ use jackdaw_store::{Command, NewId, TransactError, Written};
 use super::{
     CHECKED_INLINE_BYTES_MAX,
     body::{Body, BodyError},
+    read,
 };
-use crate::control::{blocking, failure};
+use crate::{
+    catalog::Database,
+    control::{blocking, failure},
+};
 
 /// Where the commands of a transaction stand in their request.
 #[derive(Clone, Copy, Debug)]
@@ -134,6 +138,16 @@ fn body_too_large(path: String, bytes: usize) -> WireError {
         .violating(path, format!("is larger than {DOCUMENT_BYTES_MAX} bytes"))
 }
 
+/// Carries out one command that stands alone.
+pub(super) async fn carry_out(
+    database: &Database,
+    command: Command,
+) -> Result<wire::Written, WireError> {
+    let written = database.store().transact(vec![command]).await;
+    let written = written.map_err(|error| refusal(&error, Place::Field))?;
+    Ok(outcome(&written).pop().unwrap_or_default())
+}
+
 /// What was written, as it goes out.
 pub(super) fn outcome(list: &[Written]) -> Vec<wire::Written> {
     list.iter().map(|one| written(&one.id, &one.vector, one.etag)).collect()
@@ -157,6 +171,21 @@ pub(super) fn refusal(error: &TransactError, place: Place) -> WireError {
             format!("no id can be generated from {id}: {why}"),
         ),
         TransactError::TooLarge { bytes, max } => too_large("encoded bytes", *bytes, *max),
+        TransactError::NoDocument { id, .. } => read::not_found(id),
+        TransactError::InConflict { id, .. } => {
+            let text = format!("document {id} is in conflict: put or delete it first");
+            WireError::new(Reason::DocumentConflict, text)
+                .with("id", id)
+                .about("jackdaw/Document", id)
+        }
+        TransactError::Attachments { id, error, .. } => {
+            WireError::new(Reason::AttachmentsTooMany, format!("document {id}: {error}"))
+                .with("id", id)
+                .about("jackdaw/Document", id)
+        }
+        TransactError::TooManyContents { contents, max } => {
+            too_large("attachments", *contents, *max)
+        }
         TransactError::Store(error) => failure::store(error),
     }
 }

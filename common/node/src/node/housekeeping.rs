@@ -1,17 +1,24 @@
-//! What a node does for its databases by itself: deletions that nobody needs are forgotten.
+//! What a node does for its databases by itself: deletions that nobody needs are forgotten, and so
+//! is what has come of contents whose sessions do not go on.
 //!
 //! The store decides which those are; this asks it to look, in bounded steps, every so often.
 
 use std::{sync::Arc, time::Duration};
 
-use jackdaw_common::clock::Clock;
+use jackdaw_common::{DatabaseName, clock::Clock, limits::STAGED_SECONDS_MAX};
 use jackdaw_store::{Forget, Store};
 use tokio::time::sleep;
 
-use crate::{catalog::Catalog, shutdown::Shutdown};
+use crate::{
+    catalog::Catalog,
+    offload::{Abandoned, offload},
+    shutdown::Shutdown,
+};
 
 /// The longest time between two looks at a database.
 const EVERY_MAX: Duration = Duration::from_secs(300);
+/// How long what has come of a content is kept.
+const STAGED_MAX: Duration = Duration::from_secs(STAGED_SECONDS_MAX);
 /// The shortest.
 const EVERY_MIN: Duration = Duration::from_secs(1);
 
@@ -29,6 +36,7 @@ pub(super) async fn run(
             for database in catalog.list() {
                 let (name, store) = (database.name().clone(), database.store().clone());
                 drop(database);
+                forget_staged(&name, store.clone()).await;
                 match forget(&store, &*clock, tombstone_age).await {
                     Ok(0) => {}
                     Ok(tombstones) => {
@@ -45,6 +53,20 @@ pub(super) async fn run(
         biased;
         () = drain.requested() => {}
         () = work => {}
+    }
+}
+
+/// Removes what has come of contents, once nobody has gone on with it for long.
+async fn forget_staged(name: &DatabaseName, store: Store) {
+    let forgotten = offload(move || store.forget_staged(STAGED_MAX)).await;
+    match forgotten {
+        Ok(Ok(0)) | Err(Abandoned) => {}
+        Ok(Ok(contents)) => {
+            tracing::info!(database = %name, contents, "unfinished contents removed");
+        }
+        Ok(Err(error)) => {
+            tracing::warn!(database = %name, %error, "cannot remove unfinished contents");
+        }
     }
 }
 

@@ -4,7 +4,8 @@
 //! that never show half a batch, a bound on memory, a disk that is refused before it is full, a
 //! journal that opens after any crash, and poisoning that is final. Never knows what rows mean.
 //! Called through [`Engine`]; the parts are `folder` (before fjall opens it), `journal` (torn and
-//! corrupt tails), `layout` (how a table lies on disk), `space`, `pressure` (memory) and `view`.
+//! corrupt tails), `layout` (how a table lies on disk), `space`, `pressure` (memory), `view`, and
+//! `blobs` (contents, as files beside what is fjall's).
 //!
 //! What was found in fjall 3.1.13, and what follows from it here:
 //!
@@ -19,6 +20,7 @@
 //!   that then waits for a flush would wait for ever. `pressure` waits instead, before the commit.
 //! - Its limit for the write buffer is not implemented; `pressure` keeps one.
 
+mod blobs;
 mod folder;
 mod journal;
 mod layout;
@@ -34,7 +36,8 @@ use std::sync::{Arc, Mutex};
 use arc_swap::ArcSwap;
 use fjall::{Database, OwnedWriteBatch, PersistMode};
 
-use super::{Engine, EngineError, Operation, Snapshot, Table, WriteBatch};
+use super::{Blobs, Engine, EngineError, Operation, Snapshot, Table, WriteBatch};
+use blobs::FileBlobs;
 use pressure::Pressure;
 use space::Space;
 use view::{Keyspaces, View};
@@ -87,6 +90,7 @@ pub struct Embedded {
     keyspaces: Arc<Keyspaces>,
     pressure: Pressure,
     space: Space,
+    blobs: FileBlobs,
     /// Held for the length of a commit. What it guards is why nothing is written any more.
     poison: Mutex<Option<String>>,
     /// Last, so that it is dropped when nothing above holds it any more.
@@ -120,6 +124,7 @@ impl Embedded {
             published: ArcSwap::from_pointee(view),
             pressure: Pressure::new(&options),
             space: Space::new(path, options.reserve_bytes),
+            blobs: FileBlobs::new(path, options.reserve_bytes.saturating_add(space::COMMIT_BYTES)),
             poison: Mutex::new(None),
             keyspaces,
             database,
@@ -201,6 +206,10 @@ impl Engine for Embedded {
         self.published.store(Arc::new(View::new(&self.database, &self.keyspaces)));
         self.pressure.relieve(&self.keyspaces);
         Ok(())
+    }
+
+    fn blobs(&self) -> Arc<dyn Blobs> {
+        Arc::new(self.blobs.clone())
     }
 
     fn place(&self) -> Result<Option<String>, EngineError> {

@@ -4,6 +4,8 @@
 //! still holds it. Called wherever an [`Engine`] is; clones share the same rows, so that a test
 //! can "reopen" it.
 
+mod blobs;
+
 use std::collections::BTreeMap;
 use std::collections::btree_map;
 use std::ops::Bound;
@@ -11,12 +13,14 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use bytes::Bytes;
 
-use super::{Direction, Engine, EngineError, Scan, ScanRange, Snapshot, Table, WriteBatch};
+use super::{Blobs, Direction, Engine, EngineError, Scan, ScanRange, Snapshot, Table, WriteBatch};
+use blobs::MemoryBlobs;
 
 /// The engine in memory. A clone is another handle on the same rows.
 #[derive(Clone)]
 pub struct Memory {
     state: Arc<RwLock<State>>,
+    blobs: MemoryBlobs,
 }
 
 impl Memory {
@@ -24,7 +28,7 @@ impl Memory {
     #[must_use]
     pub fn new(tables: &[Table]) -> Self {
         let tables = tables.iter().map(|table| (table.id, Arc::default())).collect();
-        Self { state: Arc::new(RwLock::new(State { tables })) }
+        Self { state: Arc::new(RwLock::new(State { tables })), blobs: MemoryBlobs::default() }
     }
 
     fn state(&self) -> State {
@@ -52,6 +56,10 @@ impl Engine for Memory {
             };
         }
         Ok(())
+    }
+
+    fn blobs(&self) -> Arc<dyn Blobs> {
+        Arc::new(self.blobs.clone())
     }
 }
 

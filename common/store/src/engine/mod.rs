@@ -5,6 +5,7 @@
 //! mean: that is `keys.rs` and `tables/`. Called by the writer and the readers of this crate, on
 //! blocking threads, never on the async runtime.
 
+pub mod blobs;
 pub mod embedded;
 mod error;
 pub mod memory;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+pub use blobs::{BlobId, Blobs, Part};
 pub use embedded::{Embedded, EmbeddedOptions};
 pub use error::EngineError;
 pub use memory::Memory;
@@ -48,6 +50,10 @@ pub trait Engine: Send + Sync + 'static {
     /// until the engine is opened again, snapshots of this handle never show the batch, and every
     /// later commit on this handle is refused as `Poisoned` (invariant I14).
     fn commit(&self, batch: WriteBatch) -> Result<(), EngineError>;
+
+    /// The contents beside the rows; the same for as long as the engine is open, and longer where
+    /// somebody still holds them.
+    fn blobs(&self) -> Arc<dyn Blobs>;
 
     /// What tells the place where the engine keeps its bytes from every other, also from one that a
     /// copy of them was brought to; the same for as long as they stay there. `None` for an engine

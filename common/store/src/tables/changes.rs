@@ -4,12 +4,19 @@
 //! `conflicts`.
 
 use bytes::Bytes;
-use jackdaw_common::{Content, Entry, Etag, Item, Timestamp, TransactionMark, Version};
+use jackdaw_common::{
+    Attachments, Content, Entry, Etag, Item, Timestamp, TransactionMark, Version,
+};
 
-use crate::codec::{RowError, RowReader, RowWriter};
+use super::{
+    attachments,
+    codec::{RowError, RowReader, RowWriter},
+};
 
 const TOMBSTONE: u8 = 1;
 const CONFLICTED: u8 = 2;
+/// A list of attachments follows the body.
+const ATTACHMENTS: u8 = 4;
 
 /// One row: a version and how it came into this database.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,7 +55,11 @@ impl ChangeRow {
     pub(crate) fn encoded_bytes_max(&self) -> usize {
         let version = &self.version;
         let texts = version.id.as_str().len() + version.collection.as_str().len();
-        ENCODED_FIELDS_BYTES_MAX + texts + version.vector.encoded_len() + version.content.bytes()
+        ENCODED_FIELDS_BYTES_MAX
+            + texts
+            + version.vector.encoded_len()
+            + version.content.bytes()
+            + version.attachments.encoded_bytes_max()
     }
 
     pub(crate) fn encode(&self) -> Bytes {
@@ -57,9 +68,12 @@ impl ChangeRow {
             Content::Document(body) => body,
             Content::Tombstone => &[],
         };
-        let mut row = RowWriter::new(160 + version.id.as_str().len() + body.len());
+        let attachments = &version.attachments;
+        let listed = attachments.encoded_bytes_max();
+        let mut row = RowWriter::new(160 + version.id.as_str().len() + body.len() + listed);
         let tombstone = if version.content.is_tombstone() { TOMBSTONE } else { 0 };
-        row.byte(tombstone | if self.conflicted { CONFLICTED } else { 0 });
+        let attached = if attachments.is_empty() { 0 } else { ATTACHMENTS };
+        row.byte(tombstone | attached | if self.conflicted { CONFLICTED } else { 0 });
         row.etag(self.transaction.first);
         row.varint(u64::from(self.transaction.rows));
         row.timestamp(self.stamp);
@@ -70,6 +84,9 @@ impl ChangeRow {
         row.string(version.id.as_str().as_bytes());
         row.string(version.collection.as_str().as_bytes());
         row.string(body);
+        if !attachments.is_empty() {
+            attachments::write(&mut row, attachments);
+        }
         row.seal()
     }
 
@@ -86,6 +103,9 @@ impl ChangeRow {
         let id = row.parsed()?;
         let collection = row.parsed()?;
         let body = row.string()?;
+        let attached = bits & ATTACHMENTS != 0;
+        let attachments =
+            if attached { attachments::read(&mut row)? } else { Attachments::default() };
         row.close()?;
         let minted = usize::try_from(minted)
             .ok()
@@ -100,7 +120,7 @@ impl ChangeRow {
             previous,
             minted,
             conflicted: bits & CONFLICTED != 0,
-            version: Version { id, collection, vector, last_modified, content },
+            version: Version { id, collection, vector, last_modified, content, attachments },
         })
     }
 }

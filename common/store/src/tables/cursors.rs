@@ -7,8 +7,8 @@ use jackdaw_common::{
     lineage::{Life, Lineage, Position},
 };
 
+use super::codec::{RowError, RowReader, RowWriter};
 use super::origin::{read_lives, write_lives};
-use crate::codec::{RowError, RowReader, RowWriter};
 
 /// The place of one source.
 #[derive(Clone, Debug, PartialEq, Eq)]

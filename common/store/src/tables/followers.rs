@@ -5,7 +5,7 @@
 
 use jackdaw_common::Etag;
 
-use crate::codec::{RowError, RowReader, RowWriter};
+use super::codec::{RowError, RowReader, RowWriter};
 
 /// A task that sends this database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

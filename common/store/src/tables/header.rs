@@ -8,8 +8,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use jackdaw_common::{ChangeVector, DatabaseId, Etag, IncarnationId, Lineage, Timestamp};
 
+use super::codec::{RowError, RowReader, RowWriter};
 use super::{followers::Followers, origin::Origin};
-use crate::codec::{RowError, RowReader, RowWriter};
 
 /// What a database is and how far it has come.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +34,12 @@ pub struct Header {
     pub tombstones: u64,
     /// Documents in conflict.
     pub conflicts: u64,
+    /// Attachments of live documents.
+    pub attachments: u64,
+    /// Contents of attachments, each counted once.
+    pub blobs: u64,
+    /// Bytes of those contents.
+    pub blob_bytes: u64,
     /// Superseded rows that are kept for tasks which have not passed what took their place.
     pub history_rows: u64,
     /// About how many bytes those rows take.
@@ -61,6 +67,9 @@ impl Header {
             documents: 0,
             tombstones: 0,
             conflicts: 0,
+            attachments: 0,
+            blobs: 0,
+            blob_bytes: 0,
             history_rows: 0,
             history_bytes: 0,
             folded_until: Etag::ZERO,
@@ -98,6 +107,9 @@ impl Header {
         row.varint(self.history_bytes);
         row.etag(self.folded_until);
         self.followers.write(&mut row);
+        row.varint(self.attachments);
+        row.varint(self.blobs);
+        row.varint(self.blob_bytes);
         row.seal()
     }
 
@@ -120,6 +132,9 @@ impl Header {
             history_bytes: row.varint()?,
             folded_until: row.etag()?,
             followers: Followers::read(&mut row)?,
+            attachments: row.varint()?,
+            blobs: row.varint()?,
+            blob_bytes: row.varint()?,
             origin,
         };
         row.close()?;

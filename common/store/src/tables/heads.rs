@@ -6,12 +6,18 @@
 
 use bytes::Bytes;
 use jackdaw_common::{
-    ChangeVector, Collection, ContentHash, DocumentId, Etag, Timestamp, Version, conflict::Seen,
+    Attachments, ChangeVector, Collection, ContentHash, DocumentId, Etag, Timestamp, Version,
+    conflict::Seen,
 };
 
-use crate::codec::{RowError, RowReader, RowWriter};
+use super::{
+    attachments,
+    codec::{RowError, RowReader, RowWriter},
+};
 
 const TOMBSTONE: u8 = 1;
+/// A list of attachments follows.
+const ATTACHMENTS: u8 = 2;
 
 /// One version without its body.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +34,8 @@ pub struct Head {
     pub id: DocumentId,
     /// What it has seen, whether it is a deletion, what it says.
     pub seen: Seen,
+    /// What is attached to it.
+    pub attachments: Attachments,
 }
 
 impl AsRef<Seen> for Head {
@@ -49,6 +57,7 @@ impl Head {
                 tombstone: version.content.is_tombstone(),
                 hash,
             },
+            attachments: version.attachments.clone(),
         }
     }
 
@@ -58,7 +67,8 @@ impl Head {
     }
 
     fn write(&self, row: &mut RowWriter) {
-        row.byte(if self.seen.tombstone { TOMBSTONE } else { 0 });
+        let tombstone = if self.seen.tombstone { TOMBSTONE } else { 0 };
+        row.byte(tombstone | if self.attachments.is_empty() { 0 } else { ATTACHMENTS });
         row.etag(self.etag);
         row.timestamp(self.last_modified);
         row.varint(self.size);
@@ -66,6 +76,9 @@ impl Head {
         row.vector(&self.seen.vector);
         row.string(self.id.as_str().as_bytes());
         row.string(self.collection.as_str().as_bytes());
+        if !self.attachments.is_empty() {
+            attachments::write(row, &self.attachments);
+        }
     }
 
     fn read(row: &mut RowReader) -> Result<Self, RowError> {
@@ -78,7 +91,9 @@ impl Head {
         let id = row.parsed()?;
         let collection = row.parsed()?;
         let seen = Seen { vector, tombstone: bits & TOMBSTONE != 0, hash };
-        Ok(Self { etag, last_modified, size, collection, id, seen })
+        let attached = bits & ATTACHMENTS != 0;
+        let attachments = if attached { attachments::read(row)? } else { Attachments::default() };
+        Ok(Self { etag, last_modified, size, collection, id, seen, attachments })
     }
 
     pub(crate) fn encode(&self) -> Bytes {

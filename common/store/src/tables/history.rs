@@ -4,26 +4,33 @@
 //! only which of them go once every task has passed the successor.
 
 use bytes::Bytes;
-use jackdaw_common::Etag;
+use jackdaw_common::{BlobHash, Etag};
 
-use crate::codec::{RowError, RowReader, RowWriter};
+use super::codec::{RowError, RowReader, RowWriter};
 
 /// A row of `changes` that another one has superseded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Superseded {
     /// Its etag.
     pub etag: Etag,
     /// About how many bytes it takes.
     pub bytes: u64,
+    /// The content of each of its attachments.
+    pub contents: Vec<BlobHash>,
 }
 
 impl Superseded {
     pub(crate) fn encode_all(rows: &[Self]) -> Bytes {
-        let mut row = RowWriter::new(4 + 12 * rows.len());
+        let contents: usize = rows.iter().map(|row| row.contents.len()).sum();
+        let mut row = RowWriter::new(4 + 13 * rows.len() + BlobHash::BYTES * contents);
         row.varint(rows.len() as u64);
         for superseded in rows {
             row.etag(superseded.etag);
             row.varint(superseded.bytes);
+            row.varint(superseded.contents.len() as u64);
+            for hash in &superseded.contents {
+                row.fixed(hash.as_bytes());
+            }
         }
         row.seal()
     }
@@ -32,7 +39,12 @@ impl Superseded {
         let mut row = RowReader::open(bytes)?;
         let mut all = Vec::new();
         for _ in 0..row.varint()? {
-            all.push(Self { etag: row.etag()?, bytes: row.varint()? });
+            let (etag, bytes) = (row.etag()?, row.varint()?);
+            let mut contents = Vec::new();
+            for _ in 0..row.varint()? {
+                contents.push(BlobHash::from_bytes(row.fixed()?));
+            }
+            all.push(Self { etag, bytes, contents });
         }
         row.close()?;
         Ok(all)

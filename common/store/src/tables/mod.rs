@@ -1,6 +1,9 @@
 //! The rows: one file a table, its encoding beside its type.
 
+mod attachments;
+pub mod blobs;
 pub mod changes;
+pub(crate) mod codec;
 pub mod cursors;
 pub mod followers;
 pub mod header;

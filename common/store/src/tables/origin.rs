@@ -9,7 +9,7 @@ use jackdaw_common::{
     lineage::{Life, Run},
 };
 
-use crate::codec::{RowError, RowReader, RowWriter};
+use super::codec::{RowError, RowReader, RowWriter};
 
 /// Where a database comes from, and where it lies.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,15 +4,17 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use jackdaw_common::{
-    ChangeVector, Collection, Content, ContentHash, DatabaseId, DocumentId, Entry, Etag,
-    IncarnationId, Lineage, RunId, Timestamp, TransactionMark, Version,
+    Attachment, Attachments, BlobHash, ChangeVector, Collection, Content, ContentHash, DatabaseId,
+    DocumentId, Entry, Etag, IncarnationId, Lineage, RunId, Timestamp, TransactionMark, Version,
     conflict::Seen,
     lineage::{Life, Position, Run},
 };
 use proptest::prelude::*;
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::codec::{RowError, RowWriter};
 use super::{
+    blobs::{BlobRow, Place, decode_content, encode_content},
     changes::ChangeRow,
     cursors::{Cursor, Owner, Reconciling},
     followers::Followers,
@@ -21,7 +23,8 @@ use super::{
     history::Superseded,
     origin::Origin,
 };
-use crate::codec::{RowError, RowWriter};
+
+use crate::engine::BlobId;
 
 fn etags() -> impl Strategy<Value = Etag> {
     let numbers = prop_oneof![0u64..300, 0..=Etag::MAX.get(), Just(Etag::MAX.get())];
@@ -57,14 +60,28 @@ fn contents() -> impl Strategy<Value = Content> {
     ]
 }
 
+fn attachments() -> impl Strategy<Value = Attachments> {
+    let attachment = ("\\PC{1,20}", "\\PC{0,20}", any::<[u8; 32]>(), any::<u64>(), etags())
+        .prop_map(|(name, content_type, hash, size, etag)| Attachment {
+            name: name.parse().unwrap(),
+            content_type: content_type.parse().unwrap(),
+            hash: BlobHash::from_bytes(hash),
+            size,
+            origin: Entry { incarnation: IncarnationId::from_bytes([3; 16]), etag },
+        });
+    prop::collection::vec(attachment, 0..4)
+        .prop_map(|list| list.into_iter().fold(Attachments::default(), |all, one| all.with(one)))
+}
+
 fn versions() -> impl Strategy<Value = Version> {
-    (ids(), collections(), vectors(), timestamps(), contents()).prop_map(
-        |(id, collection, vector, last_modified, content)| Version {
+    (ids(), collections(), vectors(), timestamps(), contents(), attachments()).prop_map(
+        |(id, collection, vector, last_modified, content, attachments)| Version {
             id,
             collection,
             vector,
             last_modified,
             content,
+            attachments,
         },
     )
 }
@@ -99,9 +116,10 @@ prop_compose! {
         vector in vectors(),
         tombstone in any::<bool>(),
         hash in any::<[u8; 16]>(),
+        attachments in attachments(),
     ) -> Head {
         let seen = Seen { vector, tombstone, hash: ContentHash::from_be_bytes(hash) };
-        Head { etag, last_modified, size, collection, id, seen }
+        Head { etag, last_modified, size, collection, id, seen, attachments }
     }
 }
 
@@ -121,7 +139,7 @@ prop_compose! {
         times in [timestamps(), timestamps()],
         etags in [etags(), etags(), etags()],
         vector in vectors(),
-        counts in any::<[u64; 5]>(),
+        counts in any::<[u64; 8]>(),
         followers in prop::collection::vec((any::<u64>(), etags()), 0..5),
     ) -> Header {
         Header {
@@ -137,6 +155,9 @@ prop_compose! {
             conflicts: counts[2],
             history_rows: counts[3],
             history_bytes: counts[4],
+            attachments: counts[5],
+            blobs: counts[6],
+            blob_bytes: counts[7],
             folded_until: etags[2],
             followers: following(&followers),
             origin: Arc::new(origin),
@@ -287,6 +308,13 @@ fn sample() -> ChangeRow {
             vector: ChangeVector::from_entries([minted, other]),
             last_modified: Timestamp::from_micros(-1),
             content: Content::Document(Bytes::from_static(b"{}")),
+            attachments: Attachments::default().with(Attachment {
+                name: "a".parse().unwrap(),
+                content_type: "b".parse().unwrap(),
+                hash: BlobHash::of(b"c"),
+                size: 1,
+                origin: minted,
+            }),
         },
     }
 }
@@ -317,7 +345,8 @@ fn samples() -> Vec<(&'static str, Bytes, Read)> {
         ..Cursor::new(&lineage, row.stamp)
     };
     let origin = header.origin.encode();
-    let history = [Superseded { etag: row.etag, bytes: 400 }];
+    let history = [Superseded { etag: row.etag, bytes: 400, contents: vec![BlobHash::of(b"c")] }];
+    let blob = BlobRow { size: 1, references: 2, place: Place::Kept(BlobId::from_bytes([9; 16])) };
     vec![
         ("changes", row.encode(), |row| ChangeRow::decode(sample().etag, row).map(drop)),
         ("documents", head.encode(), |row| Head::decode(row).map(drop)),
@@ -327,6 +356,8 @@ fn samples() -> Vec<(&'static str, Bytes, Read)> {
         ("header", header.encode(), |row| Header::decode(row, sample_origin().encode()).map(drop)),
         ("origin", origin, |row| Origin::decode(row).map(drop)),
         ("cursors", cursor.encode(), |row| Cursor::decode(row).map(drop)),
+        ("blobs", blob.encode(), |row| BlobRow::decode(row).map(drop)),
+        ("contents", encode_content(b"c"), |row| decode_content(row).map(drop)),
         ("history", Superseded::encode_all(&history), |row| Superseded::decode_all(row).map(drop)),
     ]
 }

@@ -11,7 +11,7 @@ use jackdaw_common::{
     limits::{COLLECT_ROWS_MAX, HISTORY_BYTES_MAX},
 };
 
-use super::work::corrupt;
+use super::{references::References, work::corrupt};
 use crate::{
     engine::{Direction, EngineError, ScanRange},
     error::StoreError,
@@ -80,21 +80,25 @@ impl Collector {
         let base = overlay.base().clone();
         let range = ScanRange::after(keys::history(self.clean));
         let (mut clean, mut rows) = (self.clean, 0);
+        let mut references = References::default();
+        let mut all = true;
         for entry in base.scan(keys::HISTORY, range, Direction::Forward) {
             let (successor, superseded) = read(entry)?;
             let needed = successor > passed;
             if needed && header.history_bytes <= self.bytes_max {
                 // There is nothing more to do before somebody has passed it.
-                return Ok(clean.max(passed.min(published)));
+                break;
             }
             if rows >= COLLECT_ROWS_MAX {
-                return Ok(clean);
+                all = false;
+                break;
             }
             if needed {
                 header.folded_until = successor;
             }
             for row in &superseded {
                 overlay.delete(keys::CHANGES, keys::change(row.etag));
+                references.lose(row.contents.iter().copied());
                 header.history_bytes = header.history_bytes.saturating_sub(row.bytes);
             }
             rows += superseded.len();
@@ -102,8 +106,10 @@ impl Collector {
             overlay.delete(keys::HISTORY, keys::history(successor));
             clean = successor;
         }
-        // All that was published is collected; what this group adds has greater etags.
-        Ok(clean.max(passed.min(published)))
+        references.settle(overlay, header)?;
+        // Where all that was published and is passed is collected: what this group adds has greater
+        // etags.
+        Ok(if all { clean.max(passed.min(published)) } else { clean })
     }
 }
 

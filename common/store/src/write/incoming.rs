@@ -4,7 +4,8 @@
 //! vector (invariants I5, I6). Transactions of the source stay transactions here.
 
 use jackdaw_common::{
-    ChangeVector, ContentHash, DatabaseId, Entry, Etag, Item, RunId, Timestamp,
+    AttachmentName, BlobHash, ChangeVector, ContentHash, DatabaseId, DocumentId, Entry, Etag, Item,
+    RunId, Timestamp,
     change_vector::TooManyEntries,
     conflict::{Decision, Holder, Known, Seen, decide},
     limits::CHANGE_VECTOR_ENTRIES_MAX,
@@ -13,6 +14,7 @@ use thiserror::Error;
 
 use super::{session::load, work::Work};
 use crate::{
+    contents::Brought,
     error::StoreError,
     keys,
     tables::{cursors::Cursor, header::Header},
@@ -41,11 +43,15 @@ pub struct Incoming {
     pub frontier: Option<ChangeVector>,
     /// The versions, in etag order.
     pub items: Vec<IncomingItem>,
+    /// The contents that they refer to, unless the database has them for sure.
+    pub brought: Brought,
 }
 
 impl Incoming {
     pub(crate) fn bytes(&self) -> usize {
-        self.items.iter().map(|item| item.item.version.content.bytes() + 256).sum()
+        let items: usize =
+            self.items.iter().map(|item| item.item.version.content.bytes() + 256).sum();
+        items + self.brought.inline_bytes()
     }
 }
 
@@ -115,6 +121,16 @@ pub enum ApplyError {
         /// This database's last etag.
         last: Etag,
     },
+    /// A version has an attachment whose content is not here, and has not come along.
+    #[error("the content {hash} of attachment {name} of document {id} is missing")]
+    ContentMissing {
+        /// The document.
+        id: DocumentId,
+        /// The attachment.
+        name: AttachmentName,
+        /// The content.
+        hash: BlobHash,
+    },
     /// A source says what it holds, though it was not asked, or elsewhere than where it is due, or
     /// not in order.
     #[error("the source says what it holds where it was not asked to")]
@@ -141,6 +157,7 @@ pub(crate) fn apply(
     let items = batch.items.iter().map(|item| &item.item.version.vector);
     check_claims(work, items.chain(&batch.frontier))?;
     work.begin(now);
+    work.references.bring(batch.brought);
     let mut applied = Applied::default();
     let mut transaction = None;
     for item in batch.items {
@@ -206,11 +223,15 @@ fn check_room(header: &Header) -> Result<(), TooManyEntries> {
     all.check_bound()
 }
 
-fn one(work: &mut Work<'_>, item: IncomingItem, applied: &mut Applied) -> Result<(), StoreError> {
+fn one(work: &mut Work<'_>, item: IncomingItem, applied: &mut Applied) -> Result<(), ApplyError> {
     let IncomingItem { item: Item { minted, version, .. }, hash } = item;
     let present = work.present(&version.id)?;
     let seen =
         Seen { vector: version.vector.clone(), tombstone: version.content.is_tombstone(), hash };
+    if let Some(missing) = work.references.missing(work.overlay, &version.attachments)? {
+        let (name, hash) = (missing.name.clone(), missing.hash);
+        return Err(ApplyError::ContentMissing { id: version.id, name, hash });
+    }
     let holder = Holder { vector: &work.header.vector, retired: &work.header.origin.retired };
     match decide(&seen, &present.heads, holder) {
         Decision::Ignore(known) => {

@@ -3,18 +3,27 @@
 //! Each put mints an entry of this database over everything the document and the database have
 //! seen, so it ends whatever conflict there was (semantics 1.7.1, 6.7).
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use jackdaw_common::{
-    ChangeVector, Collection, Content, DocumentId, Entry, Etag, NodeTag, Timestamp, Version,
-    conflict::local_base, limits::TRANSACTION_ENCODED_BYTES_MAX,
+    AttachmentName, Attachments, ChangeVector, Collection, Content, ContentType, DocumentId, Entry,
+    Etag, NodeTag, Timestamp, Version,
+    conflict::local_base,
+    item::attachment::AttachmentsError,
+    limits::{TRANSACTION_BLOBS_MAX, TRANSACTION_ENCODED_BYTES_MAX},
 };
 use thiserror::Error;
 
-use super::work::{Present, Work, corrupt};
+use super::{
+    attaching::{Attaching, attach, attachments, detach},
+    work::{Present, Work, corrupt},
+};
 use crate::{
-    codec::{RowError, RowReader, RowWriter},
+    contents::Staged,
     error::StoreError,
     keys::{self, RecordKind},
+    tables::codec::{RowError, RowReader, RowWriter},
 };
 
 /// The vector a document must have for a write to go on; empty: it must not exist.
@@ -41,13 +50,36 @@ pub enum Command {
         /// What must be there.
         expected: Expected,
     },
+    /// Attaches a content to a live document, in the place of what has that name.
+    PutAttachment {
+        /// The document.
+        id: DocumentId,
+        /// Name of the attachment.
+        name: AttachmentName,
+        /// What the client says the content is.
+        content_type: ContentType,
+        /// The content.
+        content: Arc<Staged>,
+        /// What the document must have.
+        expected: Expected,
+    },
+    /// Removes an attachment; one that does not exist stays so.
+    DeleteAttachment {
+        /// The document.
+        id: DocumentId,
+        /// Name of the attachment.
+        name: AttachmentName,
+        /// What the document must have.
+        expected: Expected,
+    },
 }
 
 impl Command {
     pub(crate) fn bytes(&self) -> usize {
         match self {
             Self::Put { body, .. } => body.len() + 256,
-            Self::Delete { .. } => 256,
+            Self::Delete { .. } | Self::DeleteAttachment { .. } => 256,
+            Self::PutAttachment { content, .. } => content.content().len() + 1024,
         }
     }
 }
@@ -120,6 +152,40 @@ pub enum TransactError {
         /// What one may take.
         max: usize,
     },
+    /// There is no such document to attach something to.
+    #[error("command {command}: there is no document {id}")]
+    NoDocument {
+        /// Which command, counted from zero.
+        command: usize,
+        /// Which document.
+        id: DocumentId,
+    },
+    /// The document is in conflict: which version something is attached to is for a put to say.
+    #[error("command {command}: document {id} is in conflict")]
+    InConflict {
+        /// Which command, counted from zero.
+        command: usize,
+        /// Which document.
+        id: DocumentId,
+    },
+    /// More would be attached to the document than may be.
+    #[error("command {command}: document {id}: {error}")]
+    Attachments {
+        /// Which command, counted from zero.
+        command: usize,
+        /// Which document.
+        id: DocumentId,
+        /// What is too much.
+        error: AttachmentsError,
+    },
+    /// It refers to more contents than a destination takes as one.
+    #[error("the transaction refers to {contents} contents, more than {max}")]
+    TooManyContents {
+        /// To how many.
+        contents: usize,
+        /// To how many it may.
+        max: usize,
+    },
     /// The database cannot write.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -141,6 +207,9 @@ pub(crate) fn transact(
                 check(command, &id, &present, expected)?;
                 // The casing of the first write stays.
                 let id = present.live().map_or(id, |head| head.id.clone());
+                if let Err(error) = attachments(&present).check() {
+                    return Err(TransactError::Attachments { command, id, error });
+                }
                 put(work, &present, id, collection, Content::Document(body), now)?
             }
             Command::Delete { id, expected } => {
@@ -148,10 +217,28 @@ pub(crate) fn transact(
                 check(command, &id, &present, expected)?;
                 delete(work, &present, id, now)?
             }
+            Command::PutAttachment { id, name, content_type, content, expected } => {
+                let present = work.present(&id)?;
+                check(command, &id, &present, expected)?;
+                let new = Attaching { name, content_type, content };
+                attach(work, command, &present, id, new, now)?
+            }
+            Command::DeleteAttachment { id, name, expected } => {
+                let present = work.present(&id)?;
+                check(command, &id, &present, expected)?;
+                detach(work, command, &present, id, &name, now)?
+            }
         });
+        let (bytes, max) = (work.encoded_bytes(), TRANSACTION_ENCODED_BYTES_MAX);
+        if bytes > max {
+            return Err(TransactError::TooLarge { bytes, max });
+        }
     }
-    let (bytes, max) = (work.encoded_bytes(), TRANSACTION_ENCODED_BYTES_MAX);
-    if bytes > max { Err(TransactError::TooLarge { bytes, max }) } else { Ok(written) }
+    let (contents, max) = (work.contents(), TRANSACTION_BLOBS_MAX);
+    if contents > max {
+        return Err(TransactError::TooManyContents { contents, max });
+    }
+    Ok(written)
 }
 
 fn put(
@@ -163,7 +250,9 @@ fn put(
     now: Timestamp,
 ) -> Result<Written, StoreError> {
     let (vector, minted) = minted(work, present)?;
-    let version = Version { id, collection, vector, last_modified: now, content };
+    let deleted = content.is_tombstone();
+    let attachments = if deleted { Attachments::default() } else { attachments(present) };
+    let version = Version { id, collection, vector, last_modified: now, content, attachments };
     let hash = version.content_hash();
     let head = work.replace(present, version, hash, Some(minted))?;
     Ok(Written { id: head.id, vector: head.seen.vector, etag: head.etag })
@@ -187,7 +276,10 @@ fn delete(
 }
 
 /// The vector of a local write.
-fn minted(work: &mut Work<'_>, present: &Present) -> Result<(ChangeVector, Entry), StoreError> {
+pub(super) fn minted(
+    work: &mut Work<'_>,
+    present: &Present,
+) -> Result<(ChangeVector, Entry), StoreError> {
     let mut vector = local_base(&present.heads, &work.header.vector);
     let entry = work.mint()?;
     vector.raise(entry);

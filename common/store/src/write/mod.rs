@@ -6,6 +6,7 @@
 //! a simulation on its own time. Etags and change vectors are minted here and nowhere else
 //! (invariant I3).
 
+mod attaching;
 mod collect;
 mod followers;
 mod forget;
@@ -13,6 +14,7 @@ mod incoming;
 mod local;
 mod reconcile;
 mod records;
+mod references;
 mod retire;
 mod session;
 #[cfg(test)]
@@ -211,9 +213,23 @@ impl Writer {
         if !Arc::ptr_eq(&header.origin, &self.published.header().origin) {
             overlay.put(keys::HEADER, keys::ORIGIN_KEY.into(), header.origin.encode());
         }
-        self.engine.commit(overlay.into_batch())?;
+        let (named, needless) = references::fates(&overlay)?;
+        let contents = self.published.contents();
+        let adopted = contents.adopt(&named);
+        let held = overlay.release();
+        if let Err(error) = self.engine.commit(overlay.into_batch()) {
+            let error = StoreError::from(error);
+            // Else what was named may be so in what is durable.
+            if !error.is_final() {
+                contents.put_back(adopted);
+            }
+            return Err(error);
+        }
+        drop(held);
         let number = self.published.commit() + 1;
-        Ok(Snapshot::new(self.engine.snapshot()?, header.clone(), number))
+        let epoch = self.published.epoch();
+        let epoch = if needless.is_empty() { epoch.clone() } else { epoch.end(needless) };
+        Ok(Snapshot::new(self.engine.snapshot()?, header.clone(), number, epoch))
     }
 
     /// What was published last.

@@ -6,7 +6,7 @@
 
 use bytes::Bytes;
 use jackdaw_common::{
-    ChangeVector, Content, DatabaseId, Timestamp, Version, limits::RECONCILE_ROWS_MAX,
+    Attachments, ChangeVector, Content, DatabaseId, Timestamp, Version, limits::RECONCILE_ROWS_MAX,
 };
 
 use super::{
@@ -152,6 +152,7 @@ fn one(
         vector,
         last_modified: newest.last_modified,
         content: Content::Tombstone,
+        attachments: Attachments::default(),
     };
     let hash = tombstone.content_hash();
     work.replace(&present, tombstone, hash, None)?;

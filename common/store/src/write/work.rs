@@ -2,20 +2,23 @@
 //!
 //! Rows are kept open until their transaction ends, since each says how many there are.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use bytes::Bytes;
 use jackdaw_common::{
-    ChangeVector, ContentHash, DocumentId, Entry, Etag, RunId, Timestamp, TransactionMark, Version,
+    Attachments, ChangeVector, Content, ContentHash, DocumentId, Entry, Etag, RunId, Timestamp,
+    TransactionMark, Version,
 };
 
+use super::references::References;
 use crate::{
-    codec::RowError,
     engine::Table,
     error::StoreError,
     keys,
     overlay::Overlay,
-    tables::{changes::ChangeRow, header::Header, heads::Head, history::Superseded},
+    tables::{
+        changes::ChangeRow, codec::RowError, header::Header, heads::Head, history::Superseded,
+    },
 };
 
 /// What a row takes beside its body, about.
@@ -58,12 +61,17 @@ pub(crate) struct Work<'w> {
     stamp: Option<Timestamp>,
     first: Etag,
     rows: Vec<Option<ChangeRow>>,
+    /// Bytes that the rows take encoded on the stream, at most.
+    encoded: usize,
+    pub(super) references: References,
 }
 
 impl<'w> Work<'w> {
     /// What is written belongs to `run`.
     pub(crate) fn new(overlay: &'w mut Overlay, header: Header, run: RunId) -> Self {
-        Self { overlay, header, run, stamp: None, first: Etag::ZERO, rows: Vec::new() }
+        let references = References::default();
+        let (first, rows) = (Etag::ZERO, Vec::new());
+        Self { overlay, header, run, stamp: None, first, rows, encoded: 0, references }
     }
 
     /// Fixes the commit stamp: never at or before an earlier one (storage, "Commit stamps").
@@ -75,6 +83,7 @@ impl<'w> Work<'w> {
     /// Ends the last transaction and answers the header to go on with.
     pub(crate) fn finish(mut self) -> Result<Header, StoreError> {
         self.border();
+        self.references.settle(self.overlay, &mut self.header)?;
         Ok(self.header)
     }
 
@@ -84,6 +93,7 @@ impl<'w> Work<'w> {
             unreachable!("a transaction has at most TRANSACTION_COMMANDS_MAX rows");
         };
         let transaction = TransactionMark { first: self.first, rows };
+        self.encoded = 0;
         for mut row in self.rows.drain(..).flatten() {
             row.transaction = transaction;
             self.overlay.put(keys::CHANGES, keys::change(row.etag), row.encode());
@@ -92,7 +102,14 @@ impl<'w> Work<'w> {
 
     /// Bytes that the rows of this transaction take encoded on the stream, at most.
     pub(crate) fn encoded_bytes(&self) -> usize {
-        self.rows.iter().flatten().map(ChangeRow::encoded_bytes_max).sum()
+        self.encoded
+    }
+
+    /// Contents that the rows of this transaction refer to.
+    pub(crate) fn contents(&self) -> usize {
+        let rows = self.rows.iter().flatten();
+        let attached = rows.flat_map(|row| row.version.attachments.as_slice());
+        attached.map(|attachment| attachment.hash).collect::<HashSet<_>>().len()
     }
 
     /// What the database has of `id`.
@@ -140,11 +157,14 @@ impl<'w> Work<'w> {
         minted: Option<Entry>,
     ) -> Result<Head, StoreError> {
         let previous = present.heads.first().map_or(Etag::ZERO, |head| head.etag);
-        self.supersede(present.heads.iter())?;
+        self.supersede(present.heads.iter(), &version.attachments)?;
         self.remove_heads(present);
         let head = self.row(version, hash, minted, previous, false)?;
         let table = if head.seen.tombstone { keys::TOMBSTONES } else { keys::DOCUMENTS };
         self.count(table, true);
+        if table == keys::DOCUMENTS {
+            self.header.attachments += head.attachments.len() as u64;
+        }
         self.overlay.put(table, keys::document(&head.id), head.encode());
         Ok(head)
     }
@@ -162,7 +182,8 @@ impl<'w> Work<'w> {
             .first()
             .and_then(|index| present.heads.get(*index))
             .map_or(Etag::ZERO, |head| head.etag);
-        self.supersede(superseded.iter().filter_map(|index| present.heads.get(*index)))?;
+        let gone = superseded.iter().filter_map(|index| present.heads.get(*index));
+        self.supersede(gone, &version.attachments)?;
         let kept = present.heads.iter().enumerate();
         let kept = kept.filter(|(index, _)| !superseded.contains(index));
         let mut heads: Vec<_> = kept.map(|(_, head)| head.clone()).collect();
@@ -212,22 +233,35 @@ impl<'w> Work<'w> {
     fn remove_heads(&mut self, present: &Present) {
         if let (Some(table), Some(head)) = (present.table, present.heads.first()) {
             self.count(table, false);
+            if table == keys::DOCUMENTS {
+                let gone = head.attachments.len() as u64;
+                self.header.attachments = self.header.attachments.saturating_sub(gone);
+            }
             self.overlay.delete(table, keys::document(&head.id));
         }
     }
 
     /// The rows of `heads` give way to the row that is written next. They stay as history while a
     /// task follows the database, so that transactions are sent whole (invariant I8).
-    fn supersede<'h>(&mut self, heads: impl Iterator<Item = &'h Head>) -> Result<(), StoreError> {
+    fn supersede<'h>(
+        &mut self,
+        heads: impl Iterator<Item = &'h Head>,
+        by: &Attachments,
+    ) -> Result<(), StoreError> {
         let mut history = Vec::new();
         for head in heads {
+            let contents = head.attachments.as_slice().iter().map(|one| one.hash);
             if self.take_own(head.etag) {
                 // Nobody has seen it, and nobody will.
+                self.references.lose(contents);
             } else if self.header.followers.is_empty() {
                 self.overlay.delete(keys::CHANGES, keys::change(head.etag));
+                self.references.lose(contents);
             } else {
-                let bytes = head.size + SUPERSEDED_BYTES;
-                history.push(Superseded { etag: head.etag, bytes });
+                let list = head.attachments.encoded_bytes_max() as u64;
+                let bytes = head.size + list + SUPERSEDED_BYTES + detached_bytes(head, by);
+                let contents = contents.collect();
+                history.push(Superseded { etag: head.etag, bytes, contents });
             }
         }
         if !history.is_empty() {
@@ -239,16 +273,45 @@ impl<'w> Work<'w> {
         Ok(())
     }
 
+    /// The body of a live version.
+    pub(crate) fn body(&self, head: &Head) -> Result<Bytes, StoreError> {
+        let own = self.own(head.etag).and_then(|at| self.rows.get(at)?.as_ref());
+        let key = keys::change(head.etag);
+        let stored;
+        let row = match own {
+            Some(row) => row,
+            None => {
+                let missing = || corrupt(keys::CHANGES, &key, RowError("missing".to_owned()));
+                let row = self.overlay.row(keys::CHANGES, &key)?.ok_or_else(missing)?;
+                stored = ChangeRow::decode(head.etag, row)
+                    .map_err(|error| corrupt(keys::CHANGES, &key, error))?;
+                &stored
+            }
+        };
+        match &row.version.content {
+            Content::Document(body) => Ok(body.clone()),
+            Content::Tombstone => {
+                Err(corrupt(keys::CHANGES, &key, RowError("is a deletion".to_owned())))
+            }
+        }
+    }
+
     /// Takes back a row that this very transaction wrote; false for any other row.
     fn take_own(&mut self, etag: Etag) -> bool {
-        let own = etag.get().checked_sub(self.first.get()).and_then(|at| usize::try_from(at).ok());
-        match own.filter(|_| !self.rows.is_empty()).and_then(|at| self.rows.get_mut(at)) {
+        match self.own(etag).and_then(|at| self.rows.get_mut(at)) {
             Some(row) => {
-                *row = None;
+                let bytes = row.take().map_or(0, |row| row.encoded_bytes_max());
+                self.encoded = self.encoded.saturating_sub(bytes);
                 true
             }
             None => false,
         }
+    }
+
+    /// Where a row of this very transaction would stand.
+    fn own(&self, etag: Etag) -> Option<usize> {
+        let own = etag.get().checked_sub(self.first.get()).filter(|_| !self.rows.is_empty())?;
+        usize::try_from(own).ok()
     }
 
     /// Gives `version` the next etag and a row.
@@ -271,7 +334,8 @@ impl<'w> Work<'w> {
         let stamp = self.stamp.unwrap_or(self.header.last_stamp);
         self.header.last_stamp = stamp;
         let head = Head::of(etag, &version, hash);
-        self.rows.push(Some(ChangeRow {
+        self.references.gain(&version.attachments);
+        let row = ChangeRow {
             etag,
             transaction: TransactionMark { first: self.first, rows: 0 },
             stamp,
@@ -279,7 +343,9 @@ impl<'w> Work<'w> {
             minted,
             conflicted,
             version,
-        }));
+        };
+        self.encoded += row.encoded_bytes_max();
+        self.rows.push(Some(row));
         Ok(head)
     }
 
@@ -305,6 +371,13 @@ impl<'w> Work<'w> {
             None => self.overlay.delete(table, key),
         }
     }
+}
+
+/// Bytes of the contents that `head` has and a version with these attachments has not.
+fn detached_bytes(head: &Head, by: &Attachments) -> u64 {
+    let stays = |hash| by.as_slice().iter().any(|other| other.hash == hash);
+    let gone = head.attachments.as_slice().iter().filter(|one| !stays(one.hash));
+    gone.map(|one| one.size).sum()
 }
 
 fn one(table: Table, key: &[u8], row: Bytes) -> Result<Present, StoreError> {

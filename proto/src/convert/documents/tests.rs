@@ -1,6 +1,6 @@
 //! What `documents` promises, tried out.
 
-use jackdaw_common::{Collection, Entry, IncarnationId, Timestamp};
+use jackdaw_common::{Attachments, Collection, Entry, IncarnationId, Timestamp};
 
 use super::*;
 use crate::wire::{Reason, RemoteError, WireError};
@@ -20,6 +20,7 @@ fn version(id: u8, body: Option<usize>) -> Version {
         last_modified: Timestamp::from_micros(1_000_001),
         content: body
             .map_or(Content::Tombstone, |bytes| Content::Document(Bytes::from(vec![b'x'; bytes]))),
+        attachments: Attachments::default(),
     }
 }
 

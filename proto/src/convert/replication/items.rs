@@ -1,15 +1,18 @@
 //! Items of a batch: domain to wire and back. Bodies are shared on both ways, never copied.
 
 use bytes::{Buf, Bytes, BytesMut};
-use jackdaw_common::{ChangeVector, Content, Etag, Item, Timestamp, TransactionMark, Version};
+use jackdaw_common::{
+    Attachments, ChangeVector, Content, Etag, Item, Timestamp, TransactionMark, Version,
+};
 use prost::Message as _;
 
-use super::{FrameError, bytes, wire};
+use super::{FrameError, blobs, bytes, wire};
 
 /// An item on its way into a frame.
 pub struct OutgoingItem {
     message: wire::Item,
     bytes: usize,
+    attachments: Attachments,
 }
 
 impl OutgoingItem {
@@ -17,7 +20,18 @@ impl OutgoingItem {
     pub fn new(item: &Item) -> Self {
         let message = wire_item(item);
         let bytes = message.encoded_len();
-        Self { bytes: bytes + prost::length_delimiter_len(bytes), message }
+        let attachments = item.version.attachments.clone();
+        Self { bytes: bytes + prost::length_delimiter_len(bytes), message, attachments }
+    }
+
+    /// Id of its document.
+    pub fn id(&self) -> &str {
+        &self.message.id
+    }
+
+    /// What is attached to it.
+    pub fn attachments(&self) -> &Attachments {
+        &self.attachments
     }
 
     /// Names another transaction that it travels in.
@@ -61,6 +75,7 @@ pub(super) fn wire_item(item: &Item) -> wire::Item {
             Content::Document(body) => wire::item::Kind::Document(body.clone()),
             Content::Tombstone => wire::item::Kind::Tombstone(wire::Tombstone {}),
         }),
+        attachments: blobs::wire_attachments(&version.attachments),
     }
 }
 
@@ -91,6 +106,10 @@ pub fn decode_items(
 fn domain_item(message: wire::Item, index: usize) -> Result<Item, FrameError> {
     let fail = |what: String| FrameError::Item { index, what };
     let kind = message.kind.ok_or(FrameError::ItemKind { index })?;
+    let attachments = blobs::attachments(message.attachments).map_err(fail)?;
+    if matches!(kind, wire::item::Kind::Tombstone(_)) && !attachments.is_empty() {
+        return Err(fail("a deletion has attachments".into()));
+    }
     let vector = ChangeVector::decode(&message.vector).map_err(|e| fail(e.to_string()))?;
     vector.check_bound().map_err(|error| fail(error.to_string()))?;
     if vector.is_empty() {
@@ -128,6 +147,7 @@ fn domain_item(message: wire::Item, index: usize) -> Result<Item, FrameError> {
                 wire::item::Kind::Document(body) => Content::Document(body),
                 wire::item::Kind::Tombstone(wire::Tombstone {}) => Content::Tombstone,
             },
+            attachments,
         },
     })
 }

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::{items::wire_item, *};
 use bytes::BytesMut;
-use jackdaw_common::{Content, Entry, Item, TransactionMark, Version};
+use jackdaw_common::{Attachments, Content, Entry, Item, TransactionMark, Version};
 use prost::Message as _;
 
 fn item(body: &str, tombstone: bool, minted: bool) -> Item {
@@ -24,6 +24,7 @@ fn item(body: &str, tombstone: bool, minted: bool) -> Item {
             } else {
                 Content::Document(Bytes::copy_from_slice(body.as_bytes()))
             },
+            attachments: Attachments::default(),
         },
     }
 }

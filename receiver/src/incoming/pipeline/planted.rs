@@ -22,7 +22,16 @@ pub(super) fn overtake(pipeline: &mut Pipeline, job: Job) -> Option<Job> {
     };
     let SenderHeartbeat { last, run, frontier, .. } = beat;
     let (source, epoch, after) = (pipeline.source, pipeline.epoch, Etag::ZERO);
-    let incoming = Incoming { source, epoch, after, last, run, frontier, items: Vec::new() };
+    let incoming = Incoming {
+        source,
+        epoch,
+        after,
+        last,
+        run,
+        frontier,
+        items: Vec::new(),
+        brought: jackdaw_store::Brought::default(),
+    };
     let queued = queue(pipeline.store.clone(), Unpacked::Incoming { incoming, batch: None });
     pipeline.applying.push_back(async move { queued.await?.await }.boxed());
     None

@@ -6,8 +6,8 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use jackdaw_common::{
-    ChangeVector, Collection, Content, DatabaseId, Entry, Etag, IncarnationId, Item, Timestamp,
-    TransactionMark, Version,
+    Attachments, ChangeVector, Collection, Content, DatabaseId, Entry, Etag, IncarnationId, Item,
+    Timestamp, TransactionMark, Version,
     clock::Clock,
     frame::{Ack, BatchEnd, ReceiverHeartbeat, SenderHeartbeat, ToReceiver, ToSender, Window},
 };
@@ -22,7 +22,7 @@ use tokio::{sync::mpsc, task::JoinHandle, time::timeout};
 use tokio_stream::{StreamExt as _, wrappers::ReceiverStream};
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::{IncomingError, Presence, Room, Session};
+use super::{IncomingError, Presence, Room, Session, Source};
 
 /// The source.
 pub(crate) const SOURCE: DatabaseId = DatabaseId::from_bytes([2; 16]);
@@ -120,7 +120,8 @@ impl Rig {
         };
         let opened = store.begin(begin).await.unwrap();
         let window = Window { batches: 4, bytes: 1 << 20 };
-        let (session, presence) = Session::new(store.clone(), SOURCE, opened, window, room);
+        let source = Source { database: SOURCE, task: 1 };
+        let (session, presence) = Session::new(store.clone(), source, opened, window, room);
         let (to_session, frames) = mpsc::channel(depth);
         let (outbound, from_session) = mpsc::channel(depth);
         let (drain, drained) = Trigger::new();
@@ -212,6 +213,7 @@ pub(crate) fn item(number: u64) -> Item {
             vector: vector(number),
             last_modified: Timestamp::from_micros(7),
             content: Content::Document(Bytes::from_static(b"{}")),
+            attachments: Attachments::default(),
         },
     }
 }

@@ -2,7 +2,7 @@
 
 use bytes::BytesMut;
 use jackdaw_common::{
-    ChangeVector, Content, Entry, IncarnationId, Timestamp, TransactionMark, Version,
+    Attachments, ChangeVector, Content, Entry, IncarnationId, Timestamp, TransactionMark, Version,
 };
 use jackdaw_proto::convert::replication::OutgoingItem;
 
@@ -24,6 +24,7 @@ fn item(value: u64) -> Item {
             vector: ChangeVector::from_entries([entry]),
             last_modified: Timestamp::from_micros(1),
             content: Content::Document(Bytes::from_static(b"{}")),
+            attachments: Attachments::default(),
         },
     }
 }

@@ -113,6 +113,7 @@ async fn progress_is_that_of_the_board_and_the_database() {
             left_out: 8,
             reconciled_removed: 9,
             reconciled_kept: 10,
+            content_bytes_sent: 11,
         };
     });
     let progress = site.get_task("1").await.unwrap().progress.unwrap();
@@ -133,8 +134,9 @@ async fn progress_is_that_of_the_board_and_the_database() {
         progress.items_left_out,
         progress.reconciled_removed,
         progress.reconciled_kept,
+        progress.attachment_bytes_sent,
     ];
-    assert_eq!(counts, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+    assert_eq!(counts, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
 }
 
 /// What one destination has acknowledged says nothing of another: neither what the board knows, nor

@@ -8,12 +8,13 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use jackdaw_common::{
-    Collection, Content, Entry, Timestamp, TransactionMark, Version, frame::PROTOCOL,
+    Attachments, Collection, Content, Entry, Timestamp, TransactionMark, Version, frame::PROTOCOL,
     limits::CHANGE_VECTOR_ENTRIES_MAX,
 };
 use jackdaw_proto::convert::replication::decode_items;
 use jackdaw_store::{
-    Begin, Command, Forget, Incoming, IncomingItem, NewId, Record, RecordKind, Session, Store,
+    Begin, Brought, Command, Forget, Incoming, IncomingItem, NewId, Record, RecordKind, Session,
+    Store,
 };
 
 use super::*;
@@ -105,6 +106,7 @@ async fn arrive(here: &Store, source: u8, versions: &[(&str, ChangeVector, Optio
                     true => Content::Document(Bytes::from_static(b"{}")),
                     false => Content::Tombstone,
                 },
+                attachments: Attachments::default(),
             },
         })
     });
@@ -117,6 +119,7 @@ async fn arrive(here: &Store, source: u8, versions: &[(&str, ChangeVector, Optio
         run: RunId::NONE,
         frontier: None,
         items,
+        brought: Brought::default(),
     };
     here.apply(incoming).await.unwrap();
 }
@@ -191,7 +194,7 @@ async fn a_version_whose_successor_is_in_the_batch_is_left_out() {
     assert_eq!(packed.left_out, 1);
     assert_eq!(packed.bytes, packed.frames.iter().map(|frame| frame.len() as u64).sum::<u64>());
     // In a batch of its own, each goes as it was.
-    let limits = BatchLimits { items: 1, bytes: usize::MAX };
+    let limits = BatchLimits { items: 1, bytes: usize::MAX, ..BatchLimits::default() };
     let first = pack(&store.snapshot(), Etag::ZERO, limits, &nothing()).unwrap();
     assert_eq!(shape(&first), [row("x", 1, 1, 2), row("y", 2, 1, 2)]);
     let second = pack(&store.snapshot(), first.last, limits, &nothing()).unwrap();
@@ -257,10 +260,19 @@ async fn a_large_transaction_goes_alone() {
         }
         sizes
     };
-    assert_eq!(sizes(BatchLimits { items: 5, bytes: usize::MAX }), [2, 6, 1]);
-    assert_eq!(sizes(BatchLimits { items: 6, bytes: usize::MAX }), [8, 1]);
+    assert_eq!(
+        sizes(BatchLimits { items: 5, bytes: usize::MAX, ..BatchLimits::default() }),
+        [2, 6, 1]
+    );
+    assert_eq!(
+        sizes(BatchLimits { items: 6, bytes: usize::MAX, ..BatchLimits::default() }),
+        [8, 1]
+    );
     let one = all(&store, &nothing()).bytes / 9;
-    assert_eq!(sizes(BatchLimits { items: 100, bytes: 5 * one as usize }), [2, 6, 1]);
+    assert_eq!(
+        sizes(BatchLimits { items: 100, bytes: 5 * one as usize, ..BatchLimits::default() }),
+        [2, 6, 1]
+    );
 }
 
 #[tokio::test]
@@ -346,7 +358,7 @@ async fn some(store: &Store, random: &mut Random, number: u64) {
 
 /// The next batch of `from`, applied to `to`; answers where its cursor is then.
 async fn send(from: &Store, to: &Store, session: &Session, items_max: usize, after: Etag) -> Etag {
-    let limits = BatchLimits { items: items_max, bytes: usize::MAX };
+    let limits = BatchLimits { items: items_max, bytes: usize::MAX, ..BatchLimits::default() };
     let towards = Destination { incarnation: to.incarnation(), ..destination(to.vector()) };
     let packed = pack(&from.snapshot(), after, limits, &towards).unwrap();
     let incoming = Incoming {
@@ -357,6 +369,7 @@ async fn send(from: &Store, to: &Store, session: &Session, items_max: usize, aft
         run: RunId::NONE,
         frontier: packed.frontier.clone(),
         items: items(&packed).into_iter().map(IncomingItem::from).collect(),
+        brought: Brought::default(),
     };
     to.apply(incoming).await.unwrap().cursor
 }

@@ -5,11 +5,14 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use jackdaw_common::{
-    Collection, Content, DatabaseId, Entry, IncarnationId, Item, TransactionMark, Version,
+    Attachments, Collection, Content, DatabaseId, Entry, IncarnationId, Item, TransactionMark,
+    Version,
     frame::{Accept, Durations, Outcomes, PROTOCOL, SenderHeartbeat},
 };
 use jackdaw_node::shutdown::Trigger;
-use jackdaw_store::{Begin, Command, Identity, Incoming, NewId, engine::Memory, keys::TABLES};
+use jackdaw_store::{
+    Begin, Brought, Command, Identity, Incoming, NewId, engine::Memory, keys::TABLES,
+};
 use tokio::{task::JoinHandle, time::timeout};
 use tokio_stream::wrappers::ReceiverStream;
 
@@ -60,6 +63,20 @@ pub(crate) async fn fill(store: &Store, ids: std::ops::Range<u64>, bytes: usize)
     }
 }
 
+/// Attaches a content to a document.
+pub(super) async fn attach(store: &Store, id: &str, name: &str, content: &[u8]) {
+    let mut staging = store.stage();
+    staging.write(content).unwrap();
+    let command = Command::PutAttachment {
+        id: id.parse().unwrap(),
+        name: name.parse().unwrap(),
+        content_type: "".parse().unwrap(),
+        content: Arc::new(staging.finish().unwrap()),
+        expected: None,
+    };
+    store.transact(vec![command]).await.unwrap();
+}
+
 /// A version arrives that another database has written.
 /// Answers the session it came in.
 pub(super) async fn arrived(store: &Store, minted: Entry) -> u64 {
@@ -83,6 +100,7 @@ pub(super) async fn arrived(store: &Store, minted: Entry) -> u64 {
             vector: ChangeVector::from_entries([minted]),
             last_modified: Timestamp::from_micros(1),
             content: Content::Tombstone,
+            attachments: Attachments::default(),
         },
     };
     let incoming = Incoming {
@@ -93,6 +111,7 @@ pub(super) async fn arrived(store: &Store, minted: Entry) -> u64 {
         run: RunId::NONE,
         frontier: None,
         items: vec![item.into()],
+        brought: Brought::default(),
     };
     store.apply(incoming).await.unwrap();
     session.epoch
@@ -108,6 +127,7 @@ pub(super) async fn raised(store: &Store, epoch: u64, to: Entry) {
         run: RunId::NONE,
         frontier: Some(ChangeVector::from_entries([to])),
         items: Vec::new(),
+        brought: Brought::default(),
     };
     store.apply(incoming).await.unwrap();
 }

@@ -1,5 +1,7 @@
 //! What a session sends, and when, whatever the receiver says.
 
+mod delivering;
+
 use std::time::Duration;
 
 use tokio::time::sleep;

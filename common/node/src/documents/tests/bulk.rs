@@ -9,7 +9,7 @@ use jackdaw_common::{Content, DatabaseId, IncarnationId, RunId};
 use jackdaw_proto::{documents as wire, wire::Reason};
 use jackdaw_store::{
     Identity, Lookup, Store,
-    engine::{Engine, EngineError, Memory, Snapshot, WriteBatch},
+    engine::{Blobs, Engine, EngineError, Memory, Snapshot, WriteBatch},
     keys::TABLES,
 };
 use tokio::{sync::mpsc, time::sleep};
@@ -151,6 +151,10 @@ impl Gated {
 impl Engine for Gated {
     fn snapshot(&self) -> Result<Arc<dyn Snapshot>, EngineError> {
         self.memory.snapshot()
+    }
+
+    fn blobs(&self) -> Arc<dyn Blobs> {
+        self.memory.blobs()
     }
 
     fn commit(&self, batch: WriteBatch) -> Result<(), EngineError> {

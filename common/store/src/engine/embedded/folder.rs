@@ -121,7 +121,8 @@ fn create(path: &Path) -> io::Result<()> {
     sync_entries(parent)
 }
 
-fn sync_entries(folder: &Path) -> io::Result<()> {
+/// Makes the entries of a folder durable.
+pub(super) fn sync_entries(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 

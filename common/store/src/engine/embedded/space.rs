@@ -47,7 +47,11 @@ impl Space {
     }
 }
 
-fn available(path: &Path) -> io::Result<u64> {
+/// Bytes that contents leave free beyond the reserve: commits come first.
+pub(super) const COMMIT_BYTES: u64 = COMPACTION_BYTES_MAX + (128 << 20);
+
+/// Bytes that are free for this process on the disk under `path`.
+pub(super) fn available(path: &Path) -> io::Result<u64> {
     let disk = rustix::fs::statvfs(path)?;
     Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
 }

@@ -8,7 +8,8 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::engine::{
-    Direction, Engine, EngineError, Memory, Operation, Scan, ScanRange, Snapshot, Table, WriteBatch,
+    Blobs, Direction, Engine, EngineError, Memory, Operation, Scan, ScanRange, Snapshot, Table,
+    WriteBatch,
 };
 use crate::suite::{Place, TABLES};
 
@@ -144,6 +145,10 @@ impl Engine for Faulty {
         };
         let taken = self.commits.load(Ordering::SeqCst);
         Ok(Arc::new(FaultySnapshot { engine: self.clone(), inner, taken }))
+    }
+
+    fn blobs(&self) -> Arc<dyn Blobs> {
+        self.inner.blobs()
     }
 
     fn commit(&self, batch: WriteBatch) -> Result<(), EngineError> {

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use super::harness::*;
 use crate::{
     Command, Forget, NewId, Store,
-    engine::{Engine, EngineError, Memory, Snapshot, WriteBatch},
+    engine::{Blobs, Engine, EngineError, Memory, Snapshot, WriteBatch},
     keys::{self, TABLES},
     overlay,
     write::{Intent, Writer},
@@ -75,6 +75,10 @@ struct Kept {
 impl Engine for Kept {
     fn snapshot(&self) -> Result<Arc<dyn Snapshot>, EngineError> {
         self.memory.snapshot()
+    }
+
+    fn blobs(&self) -> Arc<dyn Blobs> {
+        self.memory.blobs()
     }
 
     fn commit(&self, batch: WriteBatch) -> Result<(), EngineError> {

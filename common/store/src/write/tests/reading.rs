@@ -257,7 +257,8 @@ async fn a_list_says_at_once_that_it_cannot_be_read() {
     {
         let snapshot = store.snapshot();
         let broken = Arc::new(Broken { inner: snapshot.engine(), table });
-        let snapshot = Snapshot::new(broken, snapshot.header().clone(), 0);
+        let snapshot =
+            Snapshot::new(broken, snapshot.header().clone(), 0, snapshot.epoch().clone());
         let listed: Vec<_> = snapshot
             .documents("", None)
             .take(expected.len())

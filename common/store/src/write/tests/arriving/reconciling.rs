@@ -414,7 +414,7 @@ fn step() -> impl Strategy<Value = Step> {
 fn rows(store: &Store, id: &str) -> Vec<(ChangeVector, String)> {
     let rows = match lookup(store, id) {
         Lookup::Missing => Vec::new(),
-        Lookup::Found(row) => vec![row],
+        Lookup::Found(row) => vec![*row],
         Lookup::Conflict(rows) => rows,
     };
     rows.into_iter().map(|row| (row.version.vector.clone(), says(&row))).collect()

@@ -3,13 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
-use jackdaw_common::{Etag, Order, TransactionMark};
+use jackdaw_common::{BlobHash, BlobHasher, Etag, Order, TransactionMark};
 
 use crate::{
     Snapshot,
     engine::{Direction, ScanRange, Table},
     keys,
-    tables::{changes::ChangeRow, heads::Head, history::Superseded},
+    tables::{
+        blobs::{BlobRow, Place},
+        changes::ChangeRow,
+        heads::Head,
+        history::Superseded,
+    },
 };
 
 /// Panics with what does not fit together.
@@ -25,6 +30,8 @@ pub(crate) fn audit(snapshot: &Snapshot) {
     assert_eq!(header.documents, documents.len() as u64, "count of documents");
     assert_eq!(header.tombstones, tombstones.len() as u64, "count of tombstones");
     assert_eq!(header.conflicts, conflicts.len() as u64, "count of conflicts");
+    let attachments = documents.iter().map(|(_, heads)| heads[0].attachments.len() as u64);
+    assert_eq!(header.attachments, attachments.sum::<u64>(), "count of attachments");
 
     let mut places = BTreeSet::new();
     let mut etags = BTreeMap::new();
@@ -37,6 +44,7 @@ pub(crate) fn audit(snapshot: &Snapshot) {
     }
     let mut rows: Vec<_> = snapshot.changes_after(Etag::ZERO).map(Result::unwrap).collect();
     transactions(&rows);
+    contents(snapshot, &rows);
     let superseded = history(snapshot, &rows);
     rows.retain(|row| !superseded.contains(&row.etag));
     let of_rows: Vec<_> = rows.iter().map(|row| row.etag).collect();
@@ -51,6 +59,42 @@ pub(crate) fn audit(snapshot: &Snapshot) {
     let newest = rows.iter().map(|row| row.stamp).max();
     assert!(newest.is_none_or(|stamp| stamp <= header.last_stamp), "a stamp after the last");
     assert!(header.vector.etag_of(header.incarnation) <= header.last_etag);
+}
+
+/// Contents are there exactly where they are attached, counted as often, and say what their hash
+/// does.
+fn contents(snapshot: &Snapshot, rows: &[ChangeRow]) {
+    let mut attached: BTreeMap<BlobHash, u64> = BTreeMap::new();
+    for attachment in rows.iter().flat_map(|row| row.version.attachments.as_slice()) {
+        *attached.entry(attachment.hash).or_default() += 1;
+    }
+    let engine = snapshot.engine();
+    let (mut counted, mut inline, mut bytes) = (BTreeMap::new(), BTreeSet::new(), 0);
+    for entry in engine.scan(keys::BLOBS, ScanRange::all(), Direction::Forward) {
+        let (key, value) = entry.unwrap();
+        let row = BlobRow::decode(value).unwrap();
+        let hash = keys::blob_hash(&key).unwrap();
+        counted.insert(hash, row.references);
+        bytes += row.size;
+        if row.place == Place::Inline {
+            inline.insert(key);
+        }
+        let content = snapshot.content(&hash).unwrap().unwrap();
+        let mut hasher = BlobHasher::default();
+        let mut offset = 0;
+        while offset < row.size {
+            let piece = content.read(offset, 1 << 20).unwrap();
+            hasher.update(&piece);
+            offset += piece.len() as u64;
+        }
+        assert_eq!(hasher.finish(), hash, "a content that is another");
+    }
+    assert_eq!(counted, attached, "references of contents");
+    let scan = engine.scan(keys::CONTENTS, ScanRange::all(), Direction::Forward);
+    let kept: BTreeSet<_> = scan.map(|row| row.unwrap().0).collect();
+    assert_eq!(kept, inline, "contents in rows");
+    let header = snapshot.header();
+    assert_eq!((header.blobs, header.blob_bytes), (counted.len() as u64, bytes));
 }
 
 /// The superseded rows that are kept: each is there, once, under a later row of its document that
@@ -70,6 +114,9 @@ fn history(snapshot: &Snapshot, rows: &[ChangeRow]) -> BTreeSet<Etag> {
                 assert_eq!(of_successor, id, "{successor} is of another document");
             }
             assert!(superseded.insert(row.etag), "{} superseded twice", row.etag);
+            let of_row = rows.iter().find(|of| of.etag == row.etag).unwrap();
+            let of_row = of_row.version.attachments.as_slice().iter().map(|one| one.hash);
+            assert_eq!(row.contents, of_row.collect::<Vec<_>>(), "contents of {}", row.etag);
             bytes += row.bytes;
         }
     }
@@ -78,9 +125,9 @@ fn history(snapshot: &Snapshot, rows: &[ChangeRow]) -> BTreeSet<Etag> {
     superseded
 }
 
-type Place = (Bytes, Vec<Head>);
+type Standing = (Bytes, Vec<Head>);
 
-fn heads(snapshot: &Snapshot, table: Table) -> Vec<Place> {
+fn heads(snapshot: &Snapshot, table: Table) -> Vec<Standing> {
     let engine = snapshot.engine();
     let scan = engine.scan(table, ScanRange::all(), Direction::Forward);
     scan.map(|row| {

@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    engine::{Engine, EngineError, Memory, Snapshot, WriteBatch},
+    engine::{Blobs, Engine, EngineError, Memory, Snapshot, WriteBatch},
     keys::TABLES,
 };
 
@@ -110,6 +110,10 @@ impl Engine for Faulty {
             Some(before) => Ok(Arc::clone(before)),
             None => self.0.memory.snapshot(),
         }
+    }
+
+    fn blobs(&self) -> Arc<dyn Blobs> {
+        self.0.memory.blobs()
     }
 
     fn commit(&self, batch: WriteBatch) -> Result<(), EngineError> {

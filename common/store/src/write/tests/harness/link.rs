@@ -7,7 +7,7 @@ use jackdaw_common::{
 };
 
 use super::offer;
-use crate::{Applied, Incoming, IncomingItem, Session, Snapshot, Store};
+use crate::{Applied, Brought, Incoming, IncomingItem, Session, Snapshot, Store};
 
 /// The next batch after an etag: its items, the etag it ends at, and at the end of the snapshot
 /// the frontier.
@@ -16,7 +16,8 @@ fn take(
     after: Etag,
     items_max: usize,
 ) -> (Vec<IncomingItem>, Etag, Option<ChangeVector>) {
-    let mut filling = Filling::new(BatchLimits { items: items_max, bytes: usize::MAX });
+    let mut filling =
+        Filling::new(BatchLimits { items: items_max, bytes: usize::MAX, ..BatchLimits::default() });
     let mut items = Vec::new();
     let mut last = after;
     for row in snapshot.changes_after(after) {
@@ -62,6 +63,7 @@ impl Link {
     pub(crate) fn next(&self, items_max: usize) -> Incoming {
         let (items, last, frontier) = take(&self.source.snapshot(), self.cursor, items_max);
         Incoming {
+            brought: Brought::default(),
             source: self.source.database_id(),
             epoch: self.session.epoch,
             after: self.cursor,

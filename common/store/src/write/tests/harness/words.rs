@@ -1,15 +1,18 @@
 //! Short words for what tests write and read.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use jackdaw_common::{
-    ChangeVector, Content, DatabaseId, DocumentId, Entry, Etag, Item, Lineage, RunId, Timestamp,
-    TransactionMark, Version,
+    Attachment, Attachments, ChangeVector, Content, DatabaseId, DocumentId, Entry, Etag, Item,
+    Lineage, RunId, Timestamp, TransactionMark, Version,
 };
 
 use super::identity;
 use crate::{
-    Applied, Begin, Command, Expected, Incoming, IncomingItem, Lookup, NewId, Record, RecordKind,
-    Session, Snapshot, Store, TransactError, Written, tables::changes::ChangeRow,
+    Applied, Begin, Brought, Command, Expected, Incoming, IncomingItem, Lookup, NewId, Record,
+    RecordKind, Session, Snapshot, Staged, Store, TransactError, Written,
+    tables::changes::ChangeRow,
 };
 
 pub(crate) fn id(text: &str) -> DocumentId {
@@ -59,6 +62,12 @@ pub(crate) fn expecting(vector: &ChangeVector, command: Command) -> Command {
             Command::Put { id, collection, body, expected: now }
         }
         Command::Delete { id, .. } => Command::Delete { id, expected: now },
+        Command::PutAttachment { id, name, content_type, content, .. } => {
+            Command::PutAttachment { id, name, content_type, content, expected: now }
+        }
+        Command::DeleteAttachment { id, name, .. } => {
+            Command::DeleteAttachment { id, name, expected: now }
+        }
     }
 }
 
@@ -76,6 +85,52 @@ pub(crate) async fn delete(store: &Store, id: &str) -> Written {
     one(store, deleting(id)).await.unwrap()
 }
 
+/// A content, staged.
+pub(crate) fn staged(store: &Store, content: &[u8]) -> Arc<Staged> {
+    let mut staging = store.stage();
+    content.chunks(100_000).for_each(|piece| staging.write(piece).unwrap());
+    Arc::new(staging.finish().unwrap())
+}
+
+pub(crate) fn attaching(store: &Store, id_text: &str, name: &str, content: &[u8]) -> Command {
+    Command::PutAttachment {
+        id: id(id_text),
+        name: name.parse().unwrap(),
+        content_type: "image/png".parse().unwrap(),
+        content: staged(store, content),
+        expected: None,
+    }
+}
+
+pub(crate) async fn attach(store: &Store, id: &str, name: &str, content: &[u8]) -> Written {
+    one(store, attaching(store, id, name, content)).await.unwrap()
+}
+
+pub(crate) async fn detach(store: &Store, id_text: &str, name: &str) -> Written {
+    let (id, name) = (id(id_text), name.parse().unwrap());
+    one(store, Command::DeleteAttachment { id, name, expected: None }).await.unwrap()
+}
+
+/// What is attached to a live document: names, and contents read whole.
+pub(crate) fn attached(snapshot: &Snapshot, document: &str) -> Vec<(String, Vec<u8>)> {
+    let Lookup::Found(row) = snapshot.document(&id(document)).unwrap() else {
+        panic!("{document} is in conflict, or not there")
+    };
+    let read = |one: &Attachment| {
+        let content = snapshot.content(&one.hash).unwrap().expect("its content is not there");
+        assert_eq!(content.size(), one.size);
+        let (mut bytes, mut offset) = (Vec::new(), 0);
+        while offset < one.size {
+            let piece = content.read(offset, 100_000).unwrap();
+            offset += piece.len() as u64;
+            bytes.extend_from_slice(&piece);
+        }
+        assert!(content.read(one.size, 1).unwrap().is_empty(), "there is more of it");
+        (one.name.as_str().to_owned(), bytes)
+    };
+    row.version.attachments.as_slice().iter().map(read).collect()
+}
+
 pub(crate) fn lookup(store: &Store, document: &str) -> Lookup {
     store.snapshot().document(&id(document)).unwrap()
 }
@@ -83,7 +138,7 @@ pub(crate) fn lookup(store: &Store, document: &str) -> Lookup {
 /// The only version of a document, live or deleted.
 pub(crate) fn found(store: &Store, document: &str) -> ChangeRow {
     match lookup(store, document) {
-        Lookup::Found(row) => row,
+        Lookup::Found(row) => *row,
         other => panic!("{document} is {other:?}"),
     }
 }
@@ -177,6 +232,7 @@ pub(crate) fn arriving(
             vector: vector.clone(),
             last_modified: Timestamp::from_micros(77),
             content,
+            attachments: Attachments::default(),
         },
     }
 }
@@ -192,6 +248,7 @@ pub(crate) fn batch(n: u8, epoch: u64, after: u64, items: Vec<Item>) -> Incoming
         run: RunId::NONE,
         frontier: None,
         items: items.into_iter().map(IncomingItem::from).collect(),
+        brought: Brought::default(),
     }
 }
 

@@ -179,7 +179,7 @@ impl World {
         for document in IDS {
             let rows = match lookup(&self.stores[at], document) {
                 Lookup::Missing => continue,
-                Lookup::Found(row) => vec![row],
+                Lookup::Found(row) => vec![*row],
                 Lookup::Conflict(rows) => rows,
             };
             for row in rows {
@@ -239,7 +239,7 @@ impl World {
         let versions = |store: &Store, document| {
             let rows = match lookup(store, document) {
                 Lookup::Missing => Vec::new(),
-                Lookup::Found(row) => vec![row],
+                Lookup::Found(row) => vec![*row],
                 Lookup::Conflict(rows) => rows,
             };
             let said = rows.into_iter().map(|row| (says(&row), row.version.vector));

@@ -79,6 +79,7 @@ async fn an_item_from_this_databases_own_future_is_refused() {
         run: jackdaw_common::RunId::NONE,
         frontier: None,
         items: vec![item.into()],
+        brought: crate::Brought::default(),
     };
     let error = store.apply(incoming).await.unwrap_err();
     assert!(matches!(error, crate::ApplyError::FrontierForged { .. }), "{error}");

@@ -285,7 +285,7 @@ fn add(to: &mut Vec<Version>, version: &Version) {
 fn rows(store: &Store, id: &str) -> Vec<(ChangeVector, String)> {
     let rows = match lookup(store, id) {
         Lookup::Missing => Vec::new(),
-        Lookup::Found(row) => vec![row],
+        Lookup::Found(row) => vec![*row],
         Lookup::Conflict(rows) => rows,
     };
     let rows = rows.into_iter().map(|row| (row.version.vector.clone(), says(&row)));

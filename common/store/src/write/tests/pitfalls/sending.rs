@@ -9,7 +9,7 @@ use super::super::harness::*;
 use crate::{
     Store,
     engine::{
-        Direction, Engine, EngineError, Memory, Operation, Scan, ScanRange, Snapshot, Table,
+        Blobs, Direction, Engine, EngineError, Memory, Operation, Scan, ScanRange, Snapshot, Table,
         WriteBatch,
     },
     keys::{self, TABLES},
@@ -33,6 +33,10 @@ impl Engine for Early {
         let published = crate::Snapshot::inspect(&self.seen).unwrap();
         let watermark = published.map_or(Etag::ZERO, |published| published.header().last_etag);
         Ok(Arc::new(Filtered { seen: self.seen.clone(), watermark }))
+    }
+
+    fn blobs(&self) -> Arc<dyn Blobs> {
+        self.seen.blobs()
     }
 
     fn commit(&self, batch: WriteBatch) -> Result<(), EngineError> {
@@ -120,6 +124,10 @@ struct Keeping {
 impl Engine for Keeping {
     fn snapshot(&self) -> Result<Arc<dyn Snapshot>, EngineError> {
         self.memory.snapshot()
+    }
+
+    fn blobs(&self) -> Arc<dyn Blobs> {
+        self.memory.blobs()
     }
 
     fn commit(&self, batch: WriteBatch) -> Result<(), EngineError> {

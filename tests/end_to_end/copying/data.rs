@@ -61,7 +61,7 @@ async fn assert_copied(pair: &Pair, documents: &BTreeMap<String, String>) -> Res
     let copy = pair.destination.content("copy").await?;
     assert_eq!(copy.len(), documents.len());
     for (id, body) in documents {
-        let (_, copied) = copy.get(id).with_context(|| format!("{id} is missing"))?;
+        let (_, copied, _) = copy.get(id).with_context(|| format!("{id} is missing"))?;
         assert_eq!(copied, body, "{id}");
     }
     let (source, destination) = (pair.sender.url(), pair.receiver.url());

@@ -1,0 +1,114 @@
+//! Attachments that clients put and delete: each writes the document anew, with its body as it was.
+
+use std::sync::Arc;
+
+use jackdaw_common::{
+    Attachment, AttachmentName, Attachments, ChangeVector, Content, ContentType, DocumentId, Etag,
+    Timestamp, Version, item::attachment::Attached,
+};
+
+use super::{
+    local::{TransactError, Written, minted},
+    work::{Present, Work},
+};
+use crate::{contents::Staged, error::StoreError, tables::heads::Head};
+
+/// What is to be attached.
+pub(super) struct Attaching {
+    pub(super) name: AttachmentName,
+    pub(super) content_type: ContentType,
+    pub(super) content: Arc<Staged>,
+}
+
+/// What stays attached when a document is put: what is attached to it, or, in a conflict, to its
+/// live versions, merged.
+pub(super) fn attachments(present: &Present) -> Attachments {
+    if let Some(head) = present.live() {
+        return head.attachments.clone();
+    }
+    let live = present.heads.iter().filter(|head| !head.seen.tombstone);
+    let versions: Vec<_> = live
+        .map(|head| Attached {
+            vector: head.vector(),
+            last_modified: head.last_modified,
+            attachments: &head.attachments,
+        })
+        .collect();
+    Attachments::merged(&versions)
+}
+
+/// Attaches a content to a document.
+pub(super) fn attach(
+    work: &mut Work<'_>,
+    command: usize,
+    present: &Present,
+    id: DocumentId,
+    new: Attaching,
+    now: Timestamp,
+) -> Result<Written, TransactError> {
+    let head = live(command, present, &id)?;
+    let Some(head) = head else { return Err(TransactError::NoDocument { command, id }) };
+    let Attaching { name, content_type, content } = new;
+    let (hash, size) = (content.hash(), content.size());
+    // The entry that this write mints: the next row is its.
+    let (vector, origin) = minted(work, present)?;
+    work.references.bring_one(content);
+    let attachment = Attachment { name, content_type, hash, size, origin };
+    let attachments = head.attachments.with(attachment);
+    if let Err(error) = attachments.check() {
+        return Err(TransactError::Attachments { command, id, error });
+    }
+    let version = rewritten(work, head, vector, attachments, now)?;
+    let hash = version.content_hash();
+    let head = work.replace(present, version, hash, Some(origin))?;
+    Ok(Written { id: head.id, vector: head.seen.vector, etag: head.etag })
+}
+
+/// Removes an attachment from a document.
+pub(super) fn detach(
+    work: &mut Work<'_>,
+    command: usize,
+    present: &Present,
+    id: DocumentId,
+    name: &AttachmentName,
+    now: Timestamp,
+) -> Result<Written, TransactError> {
+    let head = live(command, present, &id)?;
+    let Some(head) = head.filter(|head| head.attachments.get(name).is_some()) else {
+        return Ok(Written { id, vector: ChangeVector::empty(), etag: Etag::ZERO });
+    };
+    let (vector, origin) = minted(work, present)?;
+    let version = rewritten(work, head, vector, head.attachments.without(name), now)?;
+    let hash = version.content_hash();
+    let head = work.replace(present, version, hash, Some(origin))?;
+    Ok(Written { id: head.id, vector: head.seen.vector, etag: head.etag })
+}
+
+fn live<'p>(
+    command: usize,
+    present: &'p Present,
+    id: &DocumentId,
+) -> Result<Option<&'p Head>, TransactError> {
+    if present.is_conflict() {
+        return Err(TransactError::InConflict { command, id: id.clone() });
+    }
+    Ok(present.live())
+}
+
+/// The document that `head` is of, with other attachments.
+fn rewritten(
+    work: &Work<'_>,
+    head: &Head,
+    vector: ChangeVector,
+    attachments: Attachments,
+    now: Timestamp,
+) -> Result<Version, StoreError> {
+    Ok(Version {
+        id: head.id.clone(),
+        collection: head.collection.clone(),
+        vector,
+        last_modified: now,
+        content: Content::Document(work.body(head)?),
+        attachments,
+    })
+}

@@ -1,0 +1,4 @@
+//! What is copied: real data, and what is attached to it.
+
+mod attachments;
+mod data;
