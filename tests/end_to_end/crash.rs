@@ -24,14 +24,7 @@ async fn killed_in_the_first_sync_it_goes_on() -> Result<()> {
             Ok((now > before || now >= 120_000).then_some(()))
         })
         .await?;
-        if round % 2 == 0 {
-            pair.receiver.kill()?;
-            pair.receiver.restart()?;
-        } else {
-            pair.sender.kill()?;
-            pair.sender.restart()?;
-        }
-        pair.reconnect().await?;
+        pair.kill_in_turn(round).await?;
     }
     pair.caught_up(&task).await?;
     assert_eq!(pair.assert_equal().await?, 120_000);

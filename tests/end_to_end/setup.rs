@@ -54,6 +54,14 @@ impl Pair {
         Ok(Self { site, sender, receiver, source, destination })
     }
 
+    /// Kills one of the two, the receiver in even rounds, and starts it again.
+    pub(crate) async fn kill_in_turn(&mut self, round: u64) -> Result<()> {
+        let one = if round.is_multiple_of(2) { &mut self.receiver } else { &mut self.sender };
+        one.kill()?;
+        one.restart()?;
+        self.reconnect().await
+    }
+
     /// Dials both services again: they were restarted.
     pub(crate) async fn reconnect(&mut self) -> Result<()> {
         let administrator = self.site.administrator()?;

@@ -202,14 +202,7 @@ async fn a_content_survives_kills_of_both_ends() -> Result<()> {
     let task = pair.replicate().await?;
     for round in 0..4 {
         tokio::time::sleep(Duration::from_millis(40 * (round + 1))).await;
-        if round % 2 == 0 {
-            pair.receiver.kill()?;
-            pair.receiver.restart()?;
-        } else {
-            pair.sender.kill()?;
-            pair.sender.restart()?;
-        }
-        pair.reconnect().await?;
+        pair.kill_in_turn(round).await?;
     }
     pair.caught_up(&task).await?;
     assert_eq!(pair.assert_equal().await?, 1);
