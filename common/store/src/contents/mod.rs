@@ -212,12 +212,6 @@ impl Brought {
         self.seen.push(snapshot);
     }
 
-    /// All that `other` has, too.
-    pub fn extend(&mut self, other: &Self) {
-        self.staged.extend(other.staged.iter().map(|(hash, staged)| (*hash, Arc::clone(staged))));
-        self.seen.extend(other.seen.iter().cloned());
-    }
-
     /// Bytes of those that are in memory.
     pub(crate) fn inline_bytes(&self) -> usize {
         self.staged.values().map(|staged| staged.inline_bytes()).sum()

@@ -314,11 +314,11 @@ fn history_keeps_its_contents() {
         assert_eq!((counted(&store), beside(&store).0), ((0, 2), 2));
         assert!(store.snapshot().header().history_bytes >= 2 * LARGE as u64);
         audit(&store.snapshot());
-        store.stand(7, etag(3)).await.unwrap();
+        store.stand(at(7, etag(3))).await.unwrap();
         put(&store, "b", "{}").await;
         assert_eq!(counted(&store), (0, 1));
         audit(&store.snapshot());
-        store.stand(7, etag(4)).await.unwrap();
+        store.stand(at(7, etag(4))).await.unwrap();
         put(&store, "c", "{}").await;
         assert_eq!((counted(&store), beside(&store).0), ((0, 0), 0));
         audit(&store.snapshot());
