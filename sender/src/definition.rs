@@ -4,6 +4,7 @@
 
 use jackdaw_node::{catalog::Asked, control::editing::etag};
 use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::xxh3_64;
 
 /// An external replication task.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,10 +25,6 @@ pub struct TaskDefinition {
     /// The call that created it, where that had a request id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked: Option<Asked>,
-    /// Etag of the connection string, as it was when a destination accepted the task last: the
-    /// position that is written down is of that destination, and of no other.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub accepted_by: Option<String>,
 }
 
 impl TaskDefinition {
@@ -56,6 +53,12 @@ pub struct ConnectionString {
 }
 
 impl ConnectionString {
+    /// What tells the destination that it leads to from others, as far as that can be known before
+    /// it is reached: changes whenever what people write does. Never zero.
+    pub(crate) fn destination(&self) -> u64 {
+        xxh3_64(self.etag().as_bytes()).max(1)
+    }
+
     /// Changes whenever what people write does.
     pub(crate) fn etag(&self) -> String {
         let urls = self.topology_discovery_urls.iter().map(String::as_str);

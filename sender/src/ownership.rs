@@ -42,53 +42,9 @@ impl Ownership {
         self.above = self.above.max(highest);
     }
 
-    /// A destination has accepted the task: notes the etag of the connection string that led to it,
-    /// where another one is noted.
-    ///
-    /// # Errors
-    ///
-    /// The database cannot be read or written.
-    pub(crate) async fn accepted_by(&self, destination: &str) -> Result<(), StoreError> {
-        self.edit(|definition| {
-            if definition.accepted_by.as_deref() == Some(destination) {
-                return false;
-            }
-            definition.accepted_by = Some(destination.to_owned());
-            true
-        })
-        .await
-        .map(drop)
-    }
-
     /// Where the disk is full nothing is minted, and the task goes on as it was: a destination
     /// takes the same owner again.
     async fn mint(&self) -> Result<Option<u64>, StoreError> {
-        let above = self.above;
-        let minted = self.edit(|definition| {
-            definition.generation = definition.generation.max(above).saturating_add(1);
-            true
-        });
-        match minted.await {
-            Ok(definition) => Ok(definition.map(|definition| definition.generation)),
-            Err(error) if error.is_no_space() => {
-                let known = self.edit(|_| false).await?;
-                let known = known.map(|definition| definition.generation);
-                if known.is_some_and(|generation| generation <= above) {
-                    return Err(error);
-                }
-                tracing::warn!(%error, "going on in the ownership that is written down");
-                Ok(known)
-            }
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Changes the record of the task, unless `change` says that there is nothing to; answers what
-    /// it is then, `None` when the task is gone.
-    async fn edit(
-        &self,
-        change: impl Fn(&mut TaskDefinition) -> bool,
-    ) -> Result<Option<TaskDefinition>, StoreError> {
         let key = self.task.to_be_bytes();
         loop {
             let snapshot = self.store.snapshot();
@@ -101,9 +57,9 @@ impl Ownership {
             };
             let mut definition: TaskDefinition =
                 serde_json::from_slice(&before).map_err(damaged)?;
-            if !change(&mut definition) {
-                return Ok(Some(definition));
-            }
+            let known = definition.generation;
+            let generation = known.max(self.above).saturating_add(1);
+            definition.generation = generation;
             let after = serde_json::to_vec(&definition).map_err(damaged)?;
             let record = Record {
                 kind: RecordKind::ExternalReplication,
@@ -112,9 +68,13 @@ impl Ownership {
                 value: Some(after.into()),
             };
             match self.store.record(vec![record]).await {
-                Ok(()) => return Ok(Some(definition)),
+                Ok(()) => return Ok(Some(generation)),
                 // Somebody edited the task meanwhile.
                 Err(RecordError::Changed { .. }) => {}
+                Err(RecordError::Store(error)) if error.is_no_space() && known > self.above => {
+                    tracing::warn!(%error, "going on in the ownership that is written down");
+                    return Ok(Some(known));
+                }
                 Err(RecordError::Store(error)) => return Err(error),
             }
         }

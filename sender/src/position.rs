@@ -6,8 +6,7 @@
 
 use std::time::Duration;
 
-use jackdaw_common::Etag;
-use jackdaw_store::Store;
+use jackdaw_store::{Store, tables::followers::Follower};
 use tokio::time::sleep;
 
 use crate::progress::{Board, TaskKey};
@@ -20,14 +19,14 @@ pub(crate) struct Position {
     store: Store,
     board: Board,
     key: TaskKey,
-    written: Etag,
+    written: Follower,
     /// Whether the last try failed, and was told of.
     failing: bool,
 }
 
 impl Position {
     /// A position that is written down already.
-    pub(crate) fn new(store: Store, board: Board, key: TaskKey, written: Etag) -> Self {
+    pub(crate) fn new(store: Store, board: Board, key: TaskKey, written: Follower) -> Self {
         Self { store, board, key, written, failing: false }
     }
 
@@ -48,12 +47,13 @@ impl Position {
     /// Writes what is known now, if that is news; answers whether it was.
     pub(crate) async fn write(&mut self) -> bool {
         let acknowledged = self.board.status(self.key).last_acknowledged;
-        if acknowledged == self.written {
+        if acknowledged == self.written.acknowledged {
             return false;
         }
-        match self.store.stand(self.key.task, acknowledged).await {
+        let follower = Follower { acknowledged, ..self.written };
+        match self.store.stand(follower).await {
             Ok(_) => {
-                self.written = acknowledged;
+                self.written = follower;
                 self.failing = false;
             }
             Err(_) if self.failing => {}

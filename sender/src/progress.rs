@@ -101,9 +101,10 @@ pub struct Counts {
 pub struct Status {
     /// What it is doing.
     pub phase: Phase,
-    /// Etag of the connection string: what follows, but for the error and the warning, is of the
-    /// destination that it leads to. Empty before the task has run.
-    pub destination: String,
+    /// What follows, but for the error and the warning, is of this destination, by
+    /// [`ConnectionString::destination`](crate::definition::ConnectionString). Zero before the task
+    /// has run.
+    pub destination: u64,
     /// The URL in use; `None` when not connected and accepted.
     pub actual_url: Option<String>,
     /// Etag up to which was sent in this session.
@@ -125,7 +126,7 @@ pub struct Status {
 impl Status {
     /// The same for a destination of which nothing is known yet.
     #[must_use]
-    pub fn towards(self, destination: String) -> Self {
+    pub fn towards(self, destination: u64) -> Self {
         let Self { phase, error, warning, .. } = self;
         Self { phase, destination, error, warning, ..Self::default() }
     }

@@ -12,7 +12,7 @@ use jackdaw_common::{
 };
 use jackdaw_node::{channel::ReceiverUrl, shutdown::Shutdown};
 use jackdaw_proto::wire::Reason;
-use jackdaw_store::{FollowError, Store};
+use jackdaw_store::{FollowError, Store, tables::followers::Follower};
 use tokio::time::{Instant, timeout};
 use tracing::Instrument as _;
 
@@ -83,14 +83,13 @@ impl Runner {
 
     async fn live(&mut self) {
         let destination = self.plan.destination.as_ref();
-        let destination = destination.map(ConnectionString::etag).unwrap_or_default();
+        let destination = destination.map(ConnectionString::destination).unwrap_or_default();
         // What it was when this process began; sessions know better.
         let snapshot = self.store.snapshot();
-        let known = self.plan.definition.accepted_by.as_ref() == Some(&destination);
-        let known = snapshot.header().followers.acknowledged(self.key.task).filter(|_| known);
+        let known = snapshot.header().followers.acknowledged_by(self.key.task, destination);
         self.board.update(self.key, |status| {
             if status.destination != destination {
-                *status = std::mem::take(status).towards(destination.clone());
+                *status = std::mem::take(status).towards(destination);
             }
             status.last_acknowledged = known.unwrap_or(status.last_acknowledged);
         });
@@ -103,9 +102,7 @@ impl Runner {
         loop {
             let outcome = match ownership.generation().await {
                 Ok(None) => return,
-                Ok(Some(generation)) => {
-                    self.session(generation, attempt, &ownership, &destination).await
-                }
+                Ok(Some(generation)) => self.session(generation, attempt, destination).await,
                 Err(error) => Outcome::Failed { accepted: false, error: error.into() },
             };
             self.board.update(self.key, |status| status.actual_url = None);
@@ -168,13 +165,7 @@ impl Runner {
     }
 
     /// One session, from dialing to its end.
-    async fn session(
-        &mut self,
-        generation: u64,
-        attempt: usize,
-        ownership: &Ownership,
-        destination: &str,
-    ) -> Outcome {
+    async fn session(&mut self, generation: u64, attempt: usize, destination: u64) -> Outcome {
         let mut stop = self.stop.clone();
         let call = self.call(generation, attempt);
         let connected = tokio::select! {
@@ -193,14 +184,11 @@ impl Runner {
             return Outcome::Failed { accepted: false, error: untrue.into() };
         }
         let begun = Instant::now();
-        let mut position = match self.position(connected.floor, cursor).await {
+        let stands = Follower { task: self.key.task, destination, acknowledged: cursor };
+        let mut position = match self.position(connected.floor, stands).await {
             Ok(position) => position,
             Err(error) => return Outcome::Failed { accepted: false, error },
         };
-        if let Err(error) = ownership.accepted_by(destination).await {
-            // It is for whoever asks before the destination is heard of again.
-            tracing::warn!(%error, "cannot write down which destination that is");
-        }
         self.accepted(&url, &connected.accept);
         let session = Session::new(
             self.store.clone(),
@@ -253,15 +241,15 @@ impl Runner {
 
     /// Writes down where the destination stands before anything is sent: from then on nothing
     /// behind that is forgotten. What was forgotten since the offer said otherwise would be missed.
-    async fn position(&self, offered: Etag, cursor: Etag) -> Result<Position, SessionError> {
-        let (store, key) = (self.store.clone(), self.key);
-        let floor = match store.stand(key.task, cursor).await {
+    async fn position(&self, offered: Etag, stands: Follower) -> Result<Position, SessionError> {
+        let (store, cursor) = (self.store.clone(), stands.acknowledged);
+        let floor = match store.stand(stands).await {
             Ok(stands) => stands.tombstone_floor,
             Err(FollowError::Store(error)) if error.is_no_space() => {
                 // What is written down keeps as much, or more.
                 let snapshot = store.snapshot();
                 let header = snapshot.header();
-                let written = header.followers.acknowledged(key.task);
+                let written = header.followers.acknowledged(stands.task);
                 if written.is_none_or(|written| written > cursor) {
                     return Err(error.into());
                 }
@@ -273,7 +261,7 @@ impl Runner {
         if floor > offered && cursor < floor {
             return Err(SessionError::FloorRose { floor });
         }
-        Ok(Position::new(store, self.board.clone(), key, cursor))
+        Ok(Position::new(store, self.board.clone(), self.key, stands))
     }
 
     async fn call(

@@ -11,7 +11,7 @@ use jackdaw_proto::{
 };
 use jackdaw_tests::{client::Client, service::Service, site::Site, wait::until};
 
-use crate::setup::{SOON, documents};
+use crate::setup::{Pair, SOON, documents};
 
 async fn arrives(there: &Client, database: &str, count: u64) -> Result<()> {
     until("everything arrived", SOON, async || {
@@ -85,42 +85,29 @@ async fn a_running_task_follows_its_connection_string() -> Result<()> {
 /// Found by: the position is the task's, whatever its connection string leads to.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_task_that_is_led_elsewhere_has_sent_nothing_there() -> Result<()> {
-    let site = Site::new()?;
-    let mut sender = Service::start(&site, "sender")?;
-    let receiver = Service::start(&site, "receiver")?;
-    let administrator = site.administrator()?;
-    let here = Client::connect(&sender.url(), &administrator).await?;
-    let there = Client::connect(&receiver.url(), &administrator).await?;
-    here.create_database("shop").await?;
-    there.create_database("shop").await?;
-    here.write("shop", documents("a", 100, "x"), 7).await?;
-    let task = here.replicate("shop", "shop", &[receiver.url()]).await?;
+    let mut pair = Pair::new().await?;
+    pair.source.write("shop", documents("a", 100, "x"), 7).await?;
+    let task = pair.source.replicate("shop", "copy", &[pair.receiver.url()]).await?;
     let shown = async |here: &Client| -> Result<(u64, u64)> {
         let progress = here.task(&task.name).await?.progress.unwrap_or_default();
         Ok((progress.last_acknowledged_etag, progress.lag_items))
     };
-    until(
-        "all is acknowledged",
-        SOON,
-        async || Ok((shown(&here).await? == (100, 0)).then_some(())),
-    )
-    .await?;
-    let string = format!("databases/shop/connectionStrings/{}", task.connection_string);
+    pair.caught_up(&task.name).await?;
+    assert_eq!(shown(&pair.source).await?, (100, 0));
     let elsewhere = UpdateConnectionStringRequest {
         connection_string: Some(ConnectionString {
-            name: string,
+            name: format!("databases/shop/connectionStrings/{}", task.connection_string),
             database: "elsewhere".into(),
             topology_discovery_urls: vec!["https://127.0.0.1:1".into()],
             ..ConnectionString::default()
         }),
         ..UpdateConnectionStringRequest::default()
     };
-    here.connection_strings().update_connection_string(elsewhere).await?;
-    assert_eq!(shown(&here).await?, (0, 100));
-    sender.kill()?;
-    sender.restart()?;
-    let here = Client::connect(&sender.url(), &administrator).await?;
-    assert_eq!(shown(&here).await?, (0, 100));
+    pair.source.connection_strings().update_connection_string(elsewhere).await?;
+    assert_eq!(shown(&pair.source).await?, (0, 100));
+    pair.sender.kill()?;
+    pair.sender.restart()?;
+    assert_eq!(shown(&pair.source_again().await?).await?, (0, 100));
     Ok(())
 }
 

@@ -230,7 +230,6 @@ impl Node {
                 created: 0,
                 generation: 0,
                 asked: None,
-                accepted_by: None,
             };
             TaskDefinition { enabled, ..known.unwrap_or(new) }
         });

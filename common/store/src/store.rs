@@ -28,7 +28,7 @@ use crate::{
     error::StoreError,
     keys,
     read::{self, Published, Snapshot},
-    tables::{header::Header, origin::Origin},
+    tables::{followers::Follower, header::Header, origin::Origin},
     write::{
         Applied, ApplyError, Begin, BeginError, Collector, Command, FollowError, Forget,
         ForgetError, Forgotten, Incoming, Intent, Present, Reconciled, Record, RecordError, Reply,
@@ -303,8 +303,8 @@ impl Store {
     /// # Errors
     ///
     /// [`FollowError`]; nothing was written, unless the database failed for good.
-    pub async fn stand(&self, task: u64, acknowledged: Etag) -> Result<Stands, FollowError> {
-        self.submit(|reply| Intent::Stand(task, acknowledged, reply)).await
+    pub async fn stand(&self, follower: Follower) -> Result<Stands, FollowError> {
+        self.submit(|reply| Intent::Stand(follower, reply)).await
     }
 
     /// A bounded step of forgetting deletions that nobody needs any more.

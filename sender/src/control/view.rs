@@ -80,14 +80,14 @@ impl Facts {
         let task = task.value;
         let destination = records::connection_string(&snapshot, &task.connection_string)?;
         let destination = destination.map(|destination| destination.value);
-        let current = destination.as_ref().map(ConnectionString::etag).unwrap_or_default();
+        let current = destination.as_ref().map_or(0, ConnectionString::destination);
         // What is known of another destination says nothing of this one.
-        let other = !status.destination.is_empty() && status.destination != current;
-        let status = if other { status.towards(current.clone()) } else { status };
+        let other = status.destination != 0 && status.destination != current;
+        let status = if other { status.towards(current) } else { status };
         // Before it was heard of: what is written down, if that is of this one.
         let unheard = status.heard.is_none() && status.last_acknowledged.is_zero();
-        let written = unheard && task.accepted_by.as_ref() == Some(&current);
-        let written = snapshot.header().followers.acknowledged(id).filter(|_| written);
+        let written = snapshot.header().followers.acknowledged_by(id, current);
+        let written = written.filter(|_| unheard);
         let acknowledged = written.unwrap_or(status.last_acknowledged);
         let oldest = snapshot.changes_after(acknowledged).next().transpose()?;
         let oldest = oldest.map(|row| row.stamp);

@@ -80,7 +80,6 @@ impl Wish {
             created: self.now,
             generation: 0,
             asked: self.asked,
-            accepted_by: None,
         };
         let records = records::create_task(&task, &last, &destination).map_err(store)?;
         Ok((task, records))

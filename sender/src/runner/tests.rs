@@ -97,7 +97,6 @@ fn definition() -> TaskDefinition {
         created: 0,
         generation: 0,
         asked: None,
-        accepted_by: None,
     }
 }
 

@@ -26,7 +26,7 @@ async fn everything(store: &Store, body: &str) {
     }
     put(store, "a", "2").await;
     delete(store, "c").await;
-    store.stand(7, etag(6)).await.unwrap();
+    store.stand(at(7, etag(6))).await.unwrap();
     store.forget(Forget { before: Timestamp::from_micros(i64::MAX), after: None }).await.unwrap();
     delete(store, "d").await;
     let epoch = session(store, 2).await.epoch;

@@ -351,8 +351,8 @@ async fn no_task_has_passed_what_is_not_common() {
     forked(&memory).await;
     let store = opened(&memory, 1, 2);
     task(&store, 8, true).await;
-    store.stand(7, etag(13)).await.unwrap();
-    store.stand(8, etag(3)).await.unwrap();
+    store.stand(at(7, etag(13))).await.unwrap();
+    store.stand(at(8, etag(3))).await.unwrap();
     drop(store);
     restored(&memory, another(), Some(etag(5))).unwrap();
     let snapshot = inspect(&memory);

@@ -12,6 +12,8 @@ use super::codec::{RowError, RowReader, RowWriter};
 pub struct Follower {
     /// Id of the task.
     pub task: u64,
+    /// Which destination that is, a number that the task's keeper gives it; zero for none yet.
+    pub destination: u64,
     /// Its destination durably has everything up to here, as far as was written down.
     pub acknowledged: Etag,
 }
@@ -26,7 +28,13 @@ impl Followers {
         self.0.is_empty()
     }
 
-    /// Where a task stands; `None` for one that does not follow.
+    /// Where a task stands towards `destination`; `None` where nothing of that is written down.
+    pub fn acknowledged_by(&self, task: u64, destination: u64) -> Option<Etag> {
+        let follower = self.place(task).ok().map(|at| self.0[at]);
+        follower.filter(|it| it.destination == destination).map(|it| it.acknowledged)
+    }
+
+    /// Where a task stands, whichever its destination; `None` for one that does not follow.
     pub fn acknowledged(&self, task: u64) -> Option<Etag> {
         self.place(task).ok().map(|at| self.0[at].acknowledged)
     }
@@ -39,7 +47,7 @@ impl Followers {
     /// A task begins to follow, from before the first change; one that follows stays where it is.
     pub(crate) fn begin(&mut self, task: u64) {
         if let Err(at) = self.place(task) {
-            self.0.insert(at, Follower { task, acknowledged: Etag::ZERO });
+            self.0.insert(at, Follower { task, destination: 0, acknowledged: Etag::ZERO });
         }
     }
 
@@ -50,11 +58,11 @@ impl Followers {
         }
     }
 
-    /// A task's destination stands here now, further or less far than before; nothing for a task
-    /// that does not follow.
-    pub(crate) fn advance(&mut self, task: u64, acknowledged: Etag) {
-        if let Ok(at) = self.place(task) {
-            self.0[at].acknowledged = acknowledged;
+    /// A task's destination stands here now, further or less far than before, or another one does;
+    /// nothing for a task that does not follow.
+    pub(crate) fn advance(&mut self, follower: Follower) {
+        if let Ok(at) = self.place(follower.task) {
+            self.0[at] = follower;
         }
     }
 
@@ -73,6 +81,7 @@ impl Followers {
         row.varint(self.0.len() as u64);
         for follower in &self.0 {
             row.varint(follower.task);
+            row.varint(follower.destination);
             row.etag(follower.acknowledged);
         }
     }
@@ -80,7 +89,11 @@ impl Followers {
     pub(crate) fn read(row: &mut RowReader) -> Result<Self, RowError> {
         let mut all = Vec::new();
         for _ in 0..row.varint()? {
-            all.push(Follower { task: row.varint()?, acknowledged: row.etag()? });
+            all.push(Follower {
+                task: row.varint()?,
+                destination: row.varint()?,
+                acknowledged: row.etag()?,
+            });
         }
         if !all.is_sorted_by(|one, other| one.task < other.task) {
             return Err(RowError("followers are not in order".to_owned()));

@@ -17,7 +17,7 @@ use super::{
     blobs::{BlobRow, Place, decode_content, encode_content},
     changes::ChangeRow,
     cursors::{Cursor, Owner, Reconciling},
-    followers::Followers,
+    followers::{Follower, Followers},
     header::Header,
     heads::Head,
     history::Superseded,
@@ -127,7 +127,11 @@ fn following(tasks: &[(u64, Etag)]) -> Followers {
     let mut followers = Followers::default();
     for (task, acknowledged) in tasks {
         followers.begin(*task);
-        followers.advance(*task, *acknowledged);
+        followers.advance(Follower {
+            task: *task,
+            destination: *task ^ 9,
+            acknowledged: *acknowledged,
+        });
     }
     followers
 }

@@ -7,7 +7,7 @@ use jackdaw_common::Etag;
 use thiserror::Error;
 
 use super::work::Work;
-use crate::error::StoreError;
+use crate::{error::StoreError, tables::followers::Follower};
 
 /// What stands for a task after its position was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,18 +32,14 @@ pub enum FollowError {
     Store(#[from] StoreError),
 }
 
-/// Notes where the destination of `task` stands; a task that does not follow is left out.
+/// Notes where the destination of a task stands; a task that does not follow is left out.
 ///
 /// What a destination is said to have passed is forgotten: it is never more than there is.
-pub(crate) fn stand(
-    work: &mut Work<'_>,
-    task: u64,
-    acknowledged: Etag,
-) -> Result<Stands, FollowError> {
-    let last = work.header.last_etag;
+pub(crate) fn stand(work: &mut Work<'_>, follower: Follower) -> Result<Stands, FollowError> {
+    let (last, acknowledged) = (work.header.last_etag, follower.acknowledged);
     if acknowledged > last {
         return Err(FollowError::Ahead { acknowledged, last });
     }
-    work.header.followers.advance(task, acknowledged);
+    work.header.followers.advance(follower);
     Ok(Stands { tombstone_floor: work.header.tombstone_floor })
 }

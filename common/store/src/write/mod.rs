@@ -23,7 +23,7 @@ mod work;
 
 use std::sync::Arc;
 
-use jackdaw_common::{Etag, IncarnationId, RunId, Timestamp, clock::Clock, limits::RUN_MILLIS_MAX};
+use jackdaw_common::{IncarnationId, RunId, Timestamp, clock::Clock, limits::RUN_MILLIS_MAX};
 use tokio::sync::oneshot;
 use xxhash_rust::xxh3::Xxh3;
 
@@ -42,7 +42,7 @@ use crate::{
     keys,
     overlay::Overlay,
     read::{Published, Snapshot},
-    tables::header::Header,
+    tables::{followers::Follower, header::Header},
 };
 pub(crate) use collect::Collector;
 use work::Work;
@@ -66,7 +66,7 @@ pub(crate) enum Intent {
     /// Records of the services.
     Record(Vec<Record>, Reply<(), RecordError>),
     /// How far the destination of a task is.
-    Stand(u64, Etag, Reply<Stands, FollowError>),
+    Stand(Follower, Reply<Stands, FollowError>),
     /// Deletions that nobody needs any more are forgotten.
     Forget(Forget, Reply<Forgotten, ForgetError>),
 }
@@ -198,8 +198,8 @@ impl Writer {
             Intent::Record(list, reply) => {
                 run(overlay, header, current_run, reply, |work| records::write(work, list))
             }
-            Intent::Stand(task, etag, reply) => {
-                run(overlay, header, current_run, reply, |work| followers::stand(work, task, etag))
+            Intent::Stand(follower, reply) => {
+                run(overlay, header, current_run, reply, |work| followers::stand(work, follower))
             }
             Intent::Forget(what, reply) => {
                 run(overlay, header, current_run, reply, |work| forget::step(work, what))

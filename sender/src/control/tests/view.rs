@@ -2,6 +2,7 @@
 
 use jackdaw_common::{ChangeVector, Entry, Etag, Timestamp};
 use jackdaw_proto::control::external_replication as part;
+use jackdaw_store::tables::followers::Follower;
 
 use super::fixture::{Caller, Site, task_request};
 use crate::{
@@ -150,24 +151,30 @@ async fn a_task_that_is_led_elsewhere_has_sent_nothing_there() {
         site.put(id).await;
     }
     let last = Etag::new(3).unwrap();
-    site.database().store().stand(1, last).await.unwrap();
+    let snapshot = site.database().store().snapshot();
+    let string = records::connection_string(&snapshot, "copy").unwrap().unwrap().value;
+    let current = string.destination();
+    let stand = async |destination| {
+        let follower = Follower { task: 1, destination, acknowledged: last };
+        site.database().store().stand(follower).await.unwrap();
+    };
+    stand(current ^ 1).await;
     let shown = async || {
         let progress = site.get_task("1").await.unwrap().progress.unwrap();
         (progress.last_acknowledged_etag, progress.lag_items, progress.heard_time.is_some())
     };
-    // Nobody has accepted the task by this connection string.
     assert_eq!(shown().await, (0, 3, false));
+    stand(current).await;
+    assert_eq!(shown().await, (3, 0, false));
     site.board.update(site.key(1), |status| {
-        status.destination = "another".to_owned();
+        status.destination = current + 1;
         status.phase = Phase::Connecting;
         status.actual_url = Some("https://receiver:8443".into());
         status.last_acknowledged = last;
         status.heard = Some(Timestamp::from_micros(2_000_000));
     });
-    assert_eq!(shown().await, (0, 3, false));
+    assert_eq!(shown().await, (3, 0, false), "what is written down of this one");
     assert_eq!(site.get_task("1").await.unwrap().actual_destination_url, "");
-    let snapshot = site.database().store().snapshot();
-    let current = records::connection_string(&snapshot, "copy").unwrap().unwrap().value.etag();
     site.board.update(site.key(1), |status| status.destination = current);
     assert_eq!(shown().await, (3, 0, true));
 }

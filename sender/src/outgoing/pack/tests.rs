@@ -14,7 +14,7 @@ use jackdaw_common::{
 use jackdaw_proto::convert::replication::decode_items;
 use jackdaw_store::{
     Begin, Brought, Command, Forget, Incoming, IncomingItem, NewId, Record, RecordKind, Session,
-    Store,
+    Store, tables::followers::Follower,
 };
 
 use super::*;
@@ -386,7 +386,7 @@ async fn relay(
     let items_max = usize::try_from(1 + random.below(6)).unwrap();
     let cursor = send(from, to, session, items_max, after).await;
     if random.below(2) == 0 {
-        from.stand(1, cursor).await.unwrap();
+        from.stand(Follower { task: 1, destination: 1, acknowledged: cursor }).await.unwrap();
     }
     if random.below(4) == 0 {
         let before = Timestamp::from_micros(i64::MAX);

@@ -110,7 +110,7 @@ async fn first_sync_after_churn(collects: bool) -> (u64, u64) {
         }
         // Followed closely, but for the last round.
         if round + 1 < ROUNDS {
-            store.stand(1, store.last_etag()).await.unwrap();
+            store.stand(at(1, store.last_etag())).await.unwrap();
             let before = Timestamp::from_micros(i64::MAX);
             store.forget(Forget { before, after: None }).await.unwrap();
         }

@@ -12,7 +12,7 @@ use super::identity;
 use crate::{
     Applied, Begin, Brought, Command, Expected, Incoming, IncomingItem, Lookup, NewId, Record,
     RecordKind, Session, Snapshot, Staged, Store, TransactError, Written,
-    tables::changes::ChangeRow,
+    tables::{changes::ChangeRow, followers::Follower},
 };
 
 pub(crate) fn id(text: &str) -> DocumentId {
@@ -129,6 +129,11 @@ pub(crate) fn attached(snapshot: &Snapshot, document: &str) -> Vec<(String, Vec<
         (one.name.as_str().to_owned(), bytes)
     };
     row.version.attachments.as_slice().iter().map(read).collect()
+}
+
+/// A task whose destination stands at an etag.
+pub(crate) fn at(task: u64, acknowledged: Etag) -> Follower {
+    Follower { task, destination: 0, acknowledged }
 }
 
 pub(crate) fn lookup(store: &Store, document: &str) -> Lookup {

@@ -191,7 +191,7 @@ impl World {
             let cursor = link.apply(batch).await.cursor;
             sent += items;
             if forth {
-                from.stand(TASK, cursor).await.unwrap();
+                from.stand(at(TASK, cursor)).await.unwrap();
             }
             if whole {
                 // All that one has seen the other has, also what a reconcile has taken away.

@@ -60,11 +60,11 @@ async fn a_deletion_that_a_task_has_not_passed_stays() {
     put(&store, "b", "1").await;
     delete(&store, "b").await;
     assert_eq!(forget(&store, LATER).await, 0);
-    store.stand(1, etag(4)).await.unwrap();
+    store.stand(at(1, etag(4))).await.unwrap();
     assert_eq!(forget(&store, LATER).await, 0);
-    assert_eq!(store.stand(2, etag(2)).await.unwrap().tombstone_floor, etag(0));
+    assert_eq!(store.stand(at(2, etag(2))).await.unwrap().tombstone_floor, etag(0));
     assert_eq!((forget(&store, LATER).await, floor(&store)), (1, 2));
-    assert_eq!(store.stand(2, etag(3)).await.unwrap().tombstone_floor, etag(2));
+    assert_eq!(store.stand(at(2, etag(3))).await.unwrap().tombstone_floor, etag(2));
     assert_eq!(forget(&store, LATER).await, 0);
     task(&store, 2, false).await;
     assert_eq!((forget(&store, LATER).await, floor(&store)), (1, 4));
@@ -78,11 +78,11 @@ async fn a_destination_that_claims_more_than_there_is_is_not_believed() {
     put(&store, "a", "1").await;
     delete(&store, "a").await;
     for claimed in [etag(3), Etag::MAX] {
-        let refused = store.stand(1, claimed).await.unwrap_err();
+        let refused = store.stand(at(1, claimed)).await.unwrap_err();
         assert!(refused.to_string().contains("the last one is 2"), "{refused}");
     }
     assert_eq!((forget(&store, LATER).await, floor(&store)), (0, 0));
-    store.stand(1, etag(2)).await.unwrap();
+    store.stand(at(1, etag(2))).await.unwrap();
     assert_eq!(forget(&store, LATER).await, 1);
 }
 

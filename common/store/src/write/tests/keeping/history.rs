@@ -22,8 +22,8 @@ fn row(etag: u64, says: &str) -> (u64, String) {
     (etag, says.to_owned())
 }
 
-async fn stand(store: &Store, number: u64, at: u64) {
-    store.stand(number, etag(at)).await.unwrap();
+async fn stand(store: &Store, number: u64, acknowledged: u64) {
+    store.stand(at(number, etag(acknowledged))).await.unwrap();
 }
 
 /// Waits until the collector has nothing left to do: an idle writer goes on by itself.
@@ -223,7 +223,7 @@ async fn an_idle_writer_rests_though_history_is_left() {
         }
         drop(store);
         let mut writer = bare(&memory, 1);
-        let stand = Intent::Stand(1, etag(stands), oneshot::channel().0);
+        let stand = Intent::Stand(at(1, etag(stands)), oneshot::channel().0);
         writer.execute(vec![stand], |_| {}).unwrap();
         // What a driver does with an empty queue.
         let mut steps = 0;
