@@ -2,12 +2,14 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::command::attachment::AttachmentCommand;
 use crate::command::certificate::CertificateCommand;
 use crate::command::compare::Compare;
 use crate::command::connection_string::ConnectionStringCommand;
 use crate::command::database::DatabaseCommand;
 use crate::command::document::DocumentCommand;
+use crate::command::document::attachment::AttachmentCommand;
+use crate::command::document::counter::CounterCommand;
+use crate::command::document::time_series::TimeSeriesCommand;
 use crate::command::export::Export;
 use crate::command::import::Import;
 use crate::command::quickstart::Quickstart;
@@ -47,11 +49,15 @@ pub(crate) enum Command {
     Document(DocumentCommand),
     /// Attachments of documents
     Attachment(AttachmentCommand),
+    /// Counters of documents
+    Counter(CounterCommand),
+    /// Time series of documents
+    TimeSeries(TimeSeriesCommand),
     /// Write JSON lines into a database
     Import(Import),
     /// Read a database into JSON lines
     Export(Export),
-    /// Compare two databases: ids, bodies, attachments, change vectors
+    /// Compare two databases: documents, attachments, counters, time series, change vectors
     Compare(Compare),
 }
 

@@ -158,6 +158,108 @@ mod by_hand {
         assert_eq!(site.compare().0, 0);
     }
 
+    const PARTS: &str = "{\"kind\":\"document\",\"id\":\"a/1\",\"body\":{}}\n\
+         {\"kind\":\"counter\",\"document_id\":\"a/1\",\"name\":\"Likes\",\"value\":-3}\n\
+         {\"kind\":\"document\",\"id\":\"a/2\",\"body\":{}}\n\
+         {\"kind\":\"attachment\",\"document_id\":\"a/1\",\"name\":\"N\",\"content_type\":\"t\",\
+         \"data_base64\":\"AAEC\"}\n\
+         {\"kind\":\"time_series\",\"document_id\":\"a/1\",\"name\":\"Heart\",\"entries\":\
+         [[\"1969-12-31T23:59:59.999Z\",[0.1,-0.0],\"watch\"],\
+         [\"2000-01-01T00:00:00Z\",[2.638344616030823e-256],null]]}\n";
+
+    /// Lines of every kind go in and come out the same, and two databases that were made from them
+    /// have the same counters and time series until one is written to.
+    #[test]
+    fn what_documents_have_is_imported_exported_and_compared() {
+        let site = Site::start();
+        let receiver = &site.receiver.url;
+        fs::write(site.folder.path().join("in.jsonl"), PARTS).unwrap();
+        site.ok("database create demo");
+        site.ok(&format!("database create copy --url {receiver}"));
+        let loaded = site.ok("import --database demo in.jsonl --output json");
+        let loaded: Value = serde_json::from_str(&loaded).unwrap();
+        for (kind, count) in
+            [("documents", 2), ("attachments", 1), ("counters", 1), ("time_series", 1)]
+        {
+            assert_eq!(loaded[kind], count, "{loaded}");
+        }
+        assert_eq!(site.ok("export --database demo"), PARTS);
+        let documents = site.ok("export --database demo --only documents");
+        assert_eq!(documents.lines().count(), 2);
+        site.ok(&format!("import --database copy in.jsonl --url {receiver}"));
+        let (code, report) = site.compare();
+        assert_eq!(code, 1, "change vectors are not the same");
+        let has = &report["destination"];
+        assert_eq!((&has["counters"], &has["time_series_entries"]), (&1.into(), &2.into()));
+        let other = |report: &Value| {
+            [&report["different_counters"], &report["different_time_series"]].map(Value::clone)
+        };
+        assert_eq!(other(&report), [0, 0]);
+
+        site.ok("counter increment --database demo A/1 likes -4");
+        site.ok("time-series append --database demo A/1 heart 2000-01-01T00:00:00Z 2.6e-256");
+        let (_, report) = site.compare();
+        assert_eq!(other(&report), [1, 1], "{report}");
+        let named = report["differences"].as_array().unwrap().iter();
+        let named: Vec<_> = named.filter_map(|it| it["names"][0].as_str()).collect();
+        assert_eq!(named, ["Likes", "Heart"], "{report}");
+        let shown: Value =
+            serde_json::from_str(&site.ok("database get demo --output json")).unwrap();
+        assert_eq!((&shown["counters"], &shown["time_series_entries"]), (&1.into(), &2.into()));
+    }
+
+    #[test]
+    fn counters_and_time_series_are_written_and_read() {
+        let site = Site::start();
+        let json = |line: &str| -> Value {
+            serde_json::from_str(&site.ok(&format!("{line} --database demo --output json")))
+                .unwrap()
+        };
+        site.ok("database create demo");
+        fs::write(site.folder.path().join("a.json"), "{}").unwrap();
+        site.ok("document put --database demo a a.json");
+        assert_eq!(json("counter increment a likes")["counter_value"], 1);
+        assert_eq!(json("counter increment a LIKES -5")["counter_value"], -4);
+        assert_eq!(json("counter get a Likes")["value"], -4);
+        assert_eq!(json("counter list a")[0]["partials"][0]["value"], -4);
+        assert!(site.ok("counter get --database demo a likes").contains("\nvalue "));
+        assert!(json("counter delete a likes")["etag"].as_u64().unwrap() > 0);
+        assert_eq!(json("counter delete a likes")["etag"], 0);
+        let gone = site.fails(4, "counter get --database demo a likes");
+        assert!(gone.contains("(COUNTER_NOT_FOUND)"), "{gone}");
+
+        json("time-series append a heart 2000-01-01T00:00:00.25Z -1.5 2 --tag watch");
+        let lines = "[\"1999-01-01T00:00:00Z\",[1],null]\n\n[\"2001-01-01T00:00:00Z\",[3],\"x\"]\n";
+        fs::write(site.folder.path().join("lines"), lines).unwrap();
+        site.ok("time-series append --database demo a heart --file lines");
+        let get = "time-series get --database demo a heart --output json";
+        let first = "{\"time\":\"1999-01-01T00:00:00Z\",\"values\":[1.0],\"tag\":null}\n";
+        let second =
+            "{\"time\":\"2000-01-01T00:00:00.250Z\",\"values\":[-1.5,2.0],\"tag\":\"watch\"}\n";
+        assert!(site.ok(get).starts_with(&format!("{first}{second}")), "{}", site.ok(get));
+        assert_eq!(site.ok(&format!("{get} --to 1999-12-31T00:00:00Z")), first);
+        assert_eq!(json("time-series list a")[0]["entries"], 3);
+        assert!(json("time-series delete a heart --from 2000-01-01T00:00:00Z")["etag"] != 0);
+        assert_eq!(site.ok(get), first);
+        json("time-series delete a heart");
+        let gone = site.fails(4, get);
+        assert!(gone.contains("(TIME_SERIES_NOT_FOUND)"), "{gone}");
+        fs::write(site.folder.path().join("lines"), format!("{lines}[1]\n")).unwrap();
+        let bad = site.fails(5, "time-series append --database demo a heart --file lines");
+        assert!(bad.contains("line 4: ") && bad.contains("appended before: 0 entries"), "{bad}");
+        let none = lines.replace("[3]", "[]");
+        fs::write(site.folder.path().join("lines"), none).unwrap();
+        let bad = site.fails(4, "time-series append --database demo a heart --file lines");
+        assert!(bad.starts_with("error: line 3: ") && bad.contains("(FIELD_INVALID)"), "{bad}");
+        fs::write(site.folder.path().join("lines"), "\n").unwrap();
+        let empty = site.fails(5, "time-series append --database demo a heart --file lines");
+        assert!(empty.contains("lines has no entries"), "{empty}");
+        for time in ["2000-01-01T00:00:00.0001Z", "2000-01-01T00:00:00", "2000-01-01T00:00:60Z"] {
+            let fine = site.fails(2, &format!("time-series append --database demo a x {time} 1"));
+            assert!(fine.contains("write a time like 2000-01-01T00:00:00.250Z"), "{fine}");
+        }
+    }
+
     #[test]
     fn a_certificate_shows_what_an_access_list_needs() {
         let folder = tempfile::tempdir().unwrap();
@@ -209,7 +311,7 @@ mod by_hand {
         let path = site.folder.path().join("bad.jsonl");
         fs::write(&path, format!("{LINES}{{\n{LINES}")).unwrap();
         let bad = site.fails(5, "import --database demo bad.jsonl");
-        assert!(bad.contains("line 3: ") && bad.contains("2 documents before"), "{bad}");
+        assert!(bad.contains("line 3: ") && bad.contains("2 records before"), "{bad}");
         fs::write(&path, format!("{LINES}{{\"kind\":\"counter\"}}\n")).unwrap();
         site.fails(5, "import --database demo bad.jsonl");
         let left_out = site.ok("import --database demo bad.jsonl --only documents");

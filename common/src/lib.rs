@@ -22,6 +22,6 @@ pub use etag::Etag;
 pub use id::{Collection, DatabaseId, DatabaseName, DocumentId, IncarnationId, NodeTag, TaskId};
 pub use item::{
     Attachment, AttachmentName, Attachments, BlobHash, BlobHasher, Content, ContentHash,
-    ContentType, Item, TransactionMark, Version,
+    ContentType, Counter, CounterName, Item, Partial, Partials, Segment, TransactionMark, Version,
 };
 pub use lineage::{Lineage, RunId};

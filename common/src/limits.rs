@@ -119,6 +119,9 @@ pub const BATCH_BYTES: usize = 8 * 1024 * 1024;
 /// measured. One larger item stands alone.
 pub const FRAME_BYTES_MAX: usize = 1024 * 1024;
 
+/// Bytes of the name of a counter: as of an attachment.
+pub const COUNTER_NAME_BYTES_MAX: usize = 512;
+
 /// Intents that wait for one database's writer: senders of more wait before they are queued.
 pub const WRITER_QUEUE_MAX: usize = 256;
 
@@ -184,6 +187,14 @@ pub const BATCH_BYTES_MAX: usize = TRANSACTION_ENCODED_BYTES_MAX;
 /// batch more may be on its way to be whole.
 pub const RECEIVED_BYTES_MAX: usize = 64 * 1024 * 1024;
 
+/// Bytes of a segment that arrives: one time with very many values at most, since larger ones are
+/// cut. In memory it takes some hundred times as much.
+pub const SEGMENT_RECEIVED_BYTES_MAX: usize = 256 * 1024;
+
+/// Rows that one transaction writes: a batch that is full twice. A command writes one, or as many
+/// as a time series has segments.
+pub const TRANSACTION_ROWS_MAX: usize = 2 * BATCH_ITEMS;
+
 /// Items of a batch that a receiver takes: likewise, twice, since a transaction of a middle node
 /// may be a whole batch of the node before. Decoded they take many times the bytes of the smallest.
 pub const BATCH_ITEMS_MAX: usize = 4 * BATCH_ITEMS;
@@ -199,3 +210,20 @@ pub const BACKOFF_MILLIS_MIN: u64 = 250;
 
 /// Longest wait before a failed session is tried again, milliseconds.
 pub const BACKOFF_MILLIS_MAX: u64 = 60_000;
+
+/// Bytes of the name of a time series: half a document's id, beside which it stands in a key.
+pub const SERIES_NAME_BYTES_MAX: usize = 256;
+
+/// Values of one entry of a time series: RavenDB's bound.
+pub const SERIES_VALUES_MAX: usize = 32;
+
+/// Bytes of the tag of an entry of a time series: RavenDB's bound.
+pub const SERIES_TAG_BYTES_MAX: usize = 255;
+
+/// Bytes of a segment of a time series, encoded, above which it is cut: RavenDB's bound. One time
+/// with many siblings may have more. A write and a copy rewrite a segment whole, so it is small;
+/// each has a key and a vector, so it is not smaller.
+pub const SEGMENT_BYTES_MAX: usize = 2_048;
+
+/// Entries that a client appends to a time series in one command: as commands of a transaction.
+pub const APPEND_ENTRIES_MAX: usize = 16_384;

@@ -4,14 +4,19 @@
 //! and an fsync: a batch is there whole or not at all, and what was not synced goes from the end.
 //! Two engines in memory stand for what a process sees and what a power cut leaves.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
+use jackdaw_common::Etag;
 use jackdaw_store::{
+    Snapshot as Rows,
     engine::{
         Blobs, Direction, Engine, EngineError, Memory, Operation, ScanRange, Snapshot, Table,
         WriteBatch,
     },
-    keys::{CHANGES, CURSORS, DOCUMENTS, TABLES, TOMBSTONES},
+    keys::{CHANGES, COUNTERS, CURSORS, DOCUMENTS, SEGMENTS, TABLES, TOMBSTONES},
 };
 use jackdaw_tests::random::Random;
 
@@ -99,7 +104,7 @@ impl Disk {
         drop(platter);
         if let Some(mut operations) = unanswered {
             if planted == Some(Planted::LostTombstone) {
-                operations = without_deletions(operations);
+                operations = without_deletions(operations, &self.visible());
             }
             self.write(operations, true);
         }
@@ -212,6 +217,19 @@ impl Disk {
                 self.write(rest.collect(), true);
             }
             Some(Planted::NewEtag) => self.write(doubled(operations), true),
+            Some(Planted::HalfParts) if moves_cursor(&operations) => {
+                let (later, first) = operations.into_iter().partition(is_part);
+                self.write(first, true);
+                self.write(later, true);
+            }
+            Some(Planted::StaleCounter) if moves_cursor(&operations) => {
+                let stale = |o: &Operation| o.table == COUNTERS && o.value.is_some();
+                self.write(operations.into_iter().filter(|o| !stale(o)).collect(), true);
+            }
+            Some(Planted::PartsStay) => {
+                let stays = |o: &Operation| is_part(o) && o.value.is_none();
+                self.write(operations.into_iter().filter(|o| !stays(o)).collect(), true);
+            }
             _ => self.write(operations, true),
         }
         Ok(())
@@ -257,14 +275,22 @@ fn moves_cursor(operations: &[Operation]) -> bool {
     operations.iter().any(|operation| operation.table == CURSORS)
 }
 
+fn is_part(operation: &Operation) -> bool {
+    [COUNTERS, SEGMENTS].contains(&operation.table)
+}
+
 /// The commit without what it says of deletions, but for the documents that go.
-fn without_deletions(mut operations: Vec<Operation>) -> Vec<Operation> {
-    let deletes = operations.iter().any(|o| o.table == TOMBSTONES && o.value.is_some());
-    let puts = operations.iter().any(|o| o.table == DOCUMENTS && o.value.is_some());
-    if deletes && !puts {
-        let gone = [TOMBSTONES, CHANGES];
-        operations.retain(|o| o.value.is_none() || !gone.contains(&o.table));
-    }
+fn without_deletions(mut operations: Vec<Operation>, visible: &Memory) -> Vec<Operation> {
+    let after = filled(&*visible.snapshot().unwrap());
+    apply(&after, operations.clone());
+    let Some(rows) = Rows::inspect(&after).unwrap() else { return operations };
+    let rows = rows.changes_after(Etag::ZERO).map(Result::unwrap);
+    let deletions = rows.filter(|row| row.version.content.is_tombstone());
+    let deletions: BTreeSet<_> = deletions.map(|row| row.etag.to_be_bytes().to_vec()).collect();
+    operations.retain(|o| {
+        let deletes = o.table == TOMBSTONES || o.table == CHANGES && deletions.contains(&o.key[..]);
+        o.value.is_none() || !deletes
+    });
     operations
 }
 

@@ -22,6 +22,9 @@ const WIDE: Window = Window { batches: WINDOW_BATCHES, bytes: WINDOW_BYTES };
 /// Most batches are larger than that.
 const NARROW: Window = Window { bytes: 100, ..WIDE };
 
+/// The beginning of the ids that several nodes write.
+pub(crate) const SHARED: &str = "s/";
+
 /// Who replicates to whom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Topology {
@@ -83,6 +86,10 @@ pub(crate) struct Plan {
     pub(crate) clients: u64,
     /// Longest padding of a document, bytes.
     pub(crate) padding: usize,
+    /// How many of a thousand transactions write to counters and series.
+    pub(crate) parts: u64,
+    /// Whether nodes that else write documents of their own only have some in common.
+    pub(crate) shares: bool,
     /// How often a disk is set back.
     pub(crate) setbacks: u64,
     /// How; `None`: in any way.
@@ -102,6 +109,7 @@ impl Plan {
         let others = Topology::ALL[random.index(Topology::ALL.len())];
         let topology = if random.chance(300) { topology } else { others };
         let mut window = Random::new(seed).named("window");
+        let mut parts = Random::new(seed).named("parts");
         let mut pick = |options: &[u64]| options[random.index(options.len())];
         let age = pick(&[0, 500, 3_000]);
         let settings = Settings {
@@ -126,6 +134,10 @@ impl Plan {
             documents: pick(&[4, 16, 60]),
             clients: pick(&[1, 2, 3]),
             padding: usize::try_from(pick(&[10, 2_000])).unwrap(),
+            parts: [0, 100, 300][parts.index(3)],
+            // A deletion that one side has forgotten is no deletion to what the other wrote without
+            // knowing of it.
+            shares: matches!(topology, Topology::TwoWay | Topology::Ring) && age == 0,
             setbacks: 0,
             setback: None,
             window: [WIDE, NARROW, Window { batches: 1, ..WIDE }][window.index(3)],
@@ -141,6 +153,7 @@ impl Plan {
         let mut plan = Self::new(seed, planted);
         let mut random = Random::new(seed).named("restoring");
         plan.topology = [Topology::Pair, Topology::Chain, Topology::Star][random.index(3)];
+        plan.shares = false;
         plan.setbacks = 1 + random.below(3);
         plan.unsafe_for = Duration::from_secs(3 + random.below(6));
         let age = [None, Some(100), Some(300), Some(1_000)][random.index(4)];
@@ -167,6 +180,7 @@ impl Plan {
     pub(crate) fn calm(seed: u64, topology: Topology) -> Self {
         let mut plan = Self::new(seed, None);
         plan.topology = topology;
+        plan.shares = false;
         plan.settings.tombstone_age = Some(Duration::from_millis(500));
         plan.settings.limits.items = 2;
         plan.faults.clear();
@@ -192,11 +206,22 @@ impl Plan {
                 self.topology = Topology::Pair;
                 self.fault_every = Duration::from_millis(300);
                 self.faults = vec![(Fault::CommitKept, 1)];
+                // Else what documents have tells of it first.
+                self.parts = 0;
             }
             Some(Planted::WideWindow) => self.settings.limits.items = 1,
             Some(Planted::WaitsForItself) => self.window = NARROW,
             Some(Planted::LostItem) => self.settings.limits.items = 1_000,
+            Some(Planted::LostDeadRange) => self.topology = Topology::Shared,
+            Some(Planted::PartsStay | Planted::CountedTwice | Planted::HalfParts)
+                if self.topology == Topology::Shared =>
+            {
+                self.topology = Topology::Pair;
+            }
             _ => {}
+        }
+        if self.planted.is_some_and(Planted::is_of_parts) {
+            self.parts = 700;
         }
     }
 
@@ -213,6 +238,6 @@ impl Plan {
 
     /// The beginning of the ids that a node writes.
     pub(crate) fn prefix(&self, node: usize) -> String {
-        if self.topology == Topology::Shared { "s/".to_owned() } else { format!("n{node}/") }
+        if self.topology == Topology::Shared { SHARED.to_owned() } else { format!("n{node}/") }
     }
 }

@@ -49,11 +49,25 @@ pub(crate) enum Planted {
     KeepsGeneration,
     /// A session takes another task's place without asking whether that is alive.
     TakesOver,
+    /// What documents have becomes visible after the documents.
+    HalfParts,
+    /// A counter that arrives is kept, and what leads to it is what it was.
+    StaleCounter,
+    /// What a document had, or a deletion of a span takes away, stays.
+    PartsStay,
+    /// Segments are left out of batches, and nobody told.
+    LostSegment,
+    /// So are deletions of counters.
+    LostUncounting,
+    /// What a counter is the sum of is added to what was sent before.
+    CountedTwice,
+    /// Segments arrive without what was deleted in them.
+    LostDeadRange,
 }
 
 impl Planted {
     /// All of them, and the invariant that finds each.
-    pub(crate) const ALL: [(Self, &'static str); 16] = [
+    pub(crate) const ALL: [(Self, &'static str); 23] = [
         (Self::NoSync, "I4"),
         (Self::CursorAlone, "I5"),
         (Self::HalfCommits, "I8"),
@@ -70,6 +84,13 @@ impl Planted {
         (Self::LostTombstone, "resurrection"),
         (Self::PastRefused, "I5"),
         (Self::WaitsForItself, "P2"),
+        (Self::HalfParts, "I8"),
+        (Self::StaleCounter, "I5"),
+        (Self::PartsStay, "I8"),
+        (Self::LostSegment, "I5"),
+        (Self::LostUncounting, "I5"),
+        (Self::CountedTwice, "I8"),
+        (Self::LostDeadRange, "parts"),
     ];
 
     /// Those that show themselves when disks are set back, and what finds each.
@@ -90,6 +111,27 @@ impl Planted {
                 | Self::HalfCommits
                 | Self::NewEtag
                 | Self::SharedEpoch
+                | Self::HalfParts
+                | Self::StaleCounter
+                | Self::PartsStay
+        )
+    }
+
+    /// Whether it shows itself in counters and series only.
+    pub(crate) fn is_of_parts(self) -> bool {
+        self.changes_items()
+            || matches!(self, Self::HalfParts | Self::StaleCounter | Self::PartsStay)
+    }
+
+    /// Whether a wire carries it out, item by item.
+    pub(crate) fn changes_items(self) -> bool {
+        matches!(
+            self,
+            Self::LostItem
+                | Self::LostSegment
+                | Self::LostUncounting
+                | Self::CountedTwice
+                | Self::LostDeadRange
         )
     }
 }

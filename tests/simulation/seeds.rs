@@ -99,6 +99,7 @@ pub(crate) fn side_by_side<T: Send>(seeds: Range<u64>, run: impl Fn(u64) -> T + 
 #[test]
 fn every_seed_holds() {
     let mut fired: BTreeMap<Fault, u64> = BTreeMap::new();
+    let (mut merged, mut parts) = (0, BTreeMap::<&str, u64>::new());
     let (mut altered, mut batches, mut conflicts, mut forgotten) = (0, 0, 0, 0);
     let seeds = seeds(SEEDS);
     let alone = seeds.clone().count() < SEEDS.count();
@@ -106,11 +107,17 @@ fn every_seed_holds() {
         for (fault, count) in outcome.fired {
             *fired.entry(fault).or_default() += count;
         }
+        for (kind, count) in outcome.parts {
+            *parts.entry(kind).or_default() += count;
+        }
+        merged += outcome.merged;
         altered += outcome.altered;
         batches += outcome.batches;
         conflicts += u64::from(outcome.conflicts);
         forgotten += u64::from(outcome.forgotten);
     }
+    println!("{fired:?}, {batches} batches, {conflicts} with conflicts");
+    println!("{merged} merged, {parts:?}");
     if alone {
         return;
     }
@@ -118,6 +125,8 @@ fn every_seed_holds() {
         assert!(fired.get(&fault).is_some_and(|count| *count >= 50), "{fault:?}: {fired:?}");
     }
     assert!(altered >= 50 && batches >= 10_000, "{altered} altered, {batches} batches");
+    assert!(merged >= 1_000 && parts.len() == 5, "{merged} merged, {parts:?}");
+    assert!(parts.values().all(|count| *count >= 2_000), "{parts:?}");
     assert!(conflicts >= 5 && forgotten >= 20, "{conflicts} conflicts, {forgotten} forgotten");
 }
 

@@ -14,7 +14,7 @@ use crate::{
     chaos::{Chaos, Fault},
     clients::{Client, Stores, reader, rewriter},
     disk::Disk,
-    invariants::{Shape, Traffic},
+    invariants::{Shape, Traffic, contradicting, recounted, unequal},
     link::Network,
     log::Log,
     node::{Node, database},
@@ -61,6 +61,10 @@ pub(crate) struct Outcome {
     pub(crate) blocked: u64,
     /// Documents that full reconciles removed.
     pub(crate) reconciled: u64,
+    /// Items that were merged.
+    pub(crate) merged: u64,
+    /// Commands to counters and series that databases have, by kind.
+    pub(crate) parts: BTreeMap<&'static str, u64>,
     pub(crate) conflicts: bool,
     pub(crate) forgotten: bool,
     /// What happened last, for whoever reads of a failure.
@@ -245,6 +249,10 @@ impl World {
                 let different = difference(truth, edge, equal).map(|what| ("P2", what));
                 let found = different
                     .or_else(|| resurrected(truth, edge).map(|what| ("resurrection", what)));
+                let found = found.or_else(|| {
+                    let different = if equal { unequal } else { contradicting };
+                    different(truth, edge).map(|what| ("parts", what))
+                });
                 found.map(|(invariant, what)| Violation {
                     invariant,
                     what: format!("{edge:?}: {what}"),
@@ -264,10 +272,19 @@ impl World {
         }
         let silent = self.traffic().is_silent_since(&before);
         silent.map_err(|what| Violation { invariant: "I10", what })?;
-        match self.difference() {
+        match self.difference().or_else(|| self.miscounted()) {
             Some(violation) => Err(violation),
             None => Ok(()),
         }
+    }
+
+    /// What a database counts and lists of counters and series otherwise than it has it.
+    fn miscounted(&self) -> Option<Violation> {
+        self.nodes.iter().find_map(|node| {
+            let visible = node.disk.visible();
+            let what = self.oracle.with(|truth| recounted(truth, node.index, &visible))?;
+            Some(Violation { invariant: "counts", what })
+        })
     }
 
     fn traffic(&self) -> Traffic {
@@ -298,9 +315,10 @@ impl World {
     }
 
     fn outcome(&self) -> Outcome {
-        let (conflicts, forgotten) = self.oracle.with(|truth| {
+        let (conflicts, forgotten, parts) = self.oracle.with(|truth| {
+            let parts = truth.model.carried_out.clone();
             let mut heads = truth.nodes.iter().flat_map(|node| node.heads.values());
-            (heads.any(|heads| heads.len() > 1), !truth.forgotten.is_empty())
+            (heads.any(|heads| heads.len() > 1), !truth.forgotten.is_empty(), parts)
         });
         Outcome {
             violation: self.oracle.violation(),
@@ -312,6 +330,8 @@ impl World {
             setbacks: self.archive.fired.clone(),
             blocked: self.archive.blocked,
             reconciled: self.network.reconciled(),
+            merged: self.network.merged(),
+            parts,
             conflicts,
             forgotten,
             last: self.log.last(),

@@ -1,5 +1,7 @@
 //! A client of one service: the calls that tests make over and over.
 
+mod parts;
+
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
@@ -14,19 +16,17 @@ use jackdaw_proto::{
         external_replications_client::ExternalReplicationsClient,
     },
     documents::{
-        Attachment, AttachmentHeader, BulkWriteRequest, Command, Delete, DeleteAttachmentRequest,
-        DeleteDocumentRequest, Document, GetAttachmentRequest, GetDocumentRequest, Put,
-        PutAttachmentRequest, PutDocumentRequest, StreamDocumentsRequest, TransactRequest, Written,
-        command, documents_client::DocumentsClient,
+        BulkWriteRequest, Command, Delete, DeleteDocumentRequest, Document, GetDocumentRequest,
+        Put, PutDocumentRequest, StreamDocumentsRequest, TransactRequest, Written, command,
+        documents_client::DocumentsClient,
     },
 };
 use tonic::transport::Channel;
 
+pub use parts::Point;
+
 /// Largest message that tests take.
 const MESSAGE_BYTES_MAX: usize = 64 * 1024 * 1024;
-
-/// Bytes of a piece of a content.
-const PIECE_BYTES: usize = 256 * 1024;
 
 /// A client of one service.
 #[derive(Clone)]
@@ -184,79 +184,6 @@ impl Client {
         Ok(())
     }
 
-    /// Attaches a content to a document, piece by piece.
-    ///
-    /// # Errors
-    ///
-    /// The service's.
-    pub async fn attach(
-        &self,
-        database: &str,
-        document: &str,
-        name: &str,
-        content_type: &str,
-        content: &[u8],
-    ) -> Result<Written> {
-        let header = AttachmentHeader {
-            database: database.into(),
-            document_id: document.into(),
-            name: name.into(),
-            content_type: content_type.into(),
-            size: Some(content.len() as u64),
-            ..AttachmentHeader::default()
-        };
-        let first = PutAttachmentRequest { header: Some(header), chunk: Bytes::new() };
-        let pieces = content.chunks(PIECE_BYTES).map(|piece| PutAttachmentRequest {
-            header: None,
-            chunk: Bytes::copy_from_slice(piece),
-        });
-        let messages: Vec<_> = std::iter::once(first).chain(pieces).collect();
-        let answer = self.documents().put_attachment(tokio_stream::iter(messages)).await?;
-        answer.into_inner().written.context("nothing written")
-    }
-
-    /// Removes an attachment.
-    ///
-    /// # Errors
-    ///
-    /// The service's.
-    pub async fn detach(&self, database: &str, document: &str, name: &str) -> Result<()> {
-        let request = DeleteAttachmentRequest {
-            database: database.into(),
-            document_id: document.into(),
-            name: name.into(),
-            expected_change_vector: None,
-        };
-        self.documents().delete_attachment(request).await?;
-        Ok(())
-    }
-
-    /// An attachment, and its content.
-    ///
-    /// # Errors
-    ///
-    /// The service's.
-    pub async fn attachment(
-        &self,
-        database: &str,
-        document: &str,
-        name: &str,
-    ) -> Result<(Attachment, Vec<u8>)> {
-        let request = GetAttachmentRequest {
-            database: database.into(),
-            document_id: document.into(),
-            name: name.into(),
-            ..GetAttachmentRequest::default()
-        };
-        let mut pieces = self.documents().get_attachment(request).await?.into_inner();
-        let (mut attachment, mut content) = (None, Vec::new());
-        while let Some(piece) = pieces.message().await? {
-            attachment = attachment.or(piece.attachment);
-            content.extend_from_slice(&piece.chunk);
-        }
-        Ok((attachment.context("no attachment")?, content))
-    }
-
     /// Reads one document.
     ///
     /// # Errors
@@ -309,8 +236,7 @@ impl Client {
     ///
     /// The service's; a document in conflict is one too.
     pub async fn content(&self, database: &str) -> Result<Content> {
-        let request =
-            StreamDocumentsRequest { database: database.into(), id_prefix: String::new() };
+        let request = StreamDocumentsRequest { database: database.into(), ..Default::default() };
         let mut stream = self.documents().stream_documents(request).await?.into_inner();
         let mut content = Content::new();
         while let Some(part) = stream.message().await? {

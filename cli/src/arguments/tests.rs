@@ -6,6 +6,10 @@ use clap::{Arg, CommandFactory as _};
 use super::*;
 use crate::command::serve::CLIENT_VARIABLES;
 
+fn parsed(line: &str) -> Jackdaw {
+    Jackdaw::try_parse_from(line.split(' ')).unwrap()
+}
+
 fn error(line: &str) -> clap::Error {
     Jackdaw::try_parse_from(line.split(' ')).unwrap_err()
 }
@@ -112,4 +116,28 @@ fn connection_options_stand_anywhere() {
     ] {
         assert!(Jackdaw::try_parse_from(line.split(' ')).is_ok(), "{line}");
     }
+}
+
+#[test]
+fn negative_numbers_are_no_options() {
+    let counter = format!("{:?}", parsed("jackdaw counter increment --database d a likes -3"));
+    assert!(counter.contains("delta: -3"), "{counter}");
+    let one = format!("{:?}", parsed("jackdaw counter increment --database d a likes"));
+    assert!(one.contains("delta: 1"), "{one}");
+    let append =
+        "jackdaw time-series append --database d a heart 2000-01-01T00:00:00Z -1.5 2 --tag t";
+    let append = format!("{:?}", parsed(append));
+    assert!(append.contains("values: [-1.5, 2.0], tag: Some(\"t\"), file: None"), "{append}");
+}
+
+#[test]
+fn an_entry_comes_from_the_line_or_from_a_file() {
+    let append = "jackdaw time-series append --database d a heart";
+    assert_eq!(error(append).kind(), ErrorKind::MissingRequiredArgument);
+    let time = "2000-01-01T00:00:00Z";
+    assert_eq!(error(&format!("{append} {time}")).kind(), ErrorKind::MissingRequiredArgument);
+    assert_eq!(error(&format!("{append} noon 1")).kind(), ErrorKind::ValueValidation);
+    let both = error(&format!("{append} {time} 1 --file x"));
+    assert_eq!(both.kind(), ErrorKind::ArgumentConflict);
+    parsed(&format!("{append} --file -"));
 }

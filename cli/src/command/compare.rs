@@ -14,7 +14,9 @@ use crate::report::exit::{Exit, Failure};
 use crate::report::output::{Format, Output, counted};
 use crate::report::progress::Progress;
 
-/// Compare two databases: ids, bodies byte by byte, change vectors, conflicts.
+/// Compare two databases: ids, bodies byte by byte, change vectors, conflicts, attachments by their
+/// hashes, counters by their values, or by what they are the sum of where that is beyond 64 bits,
+/// time series by digests of all that they show.
 ///
 /// Each end is read as it is at one moment, not both at the same: compare when nothing is written.
 /// Exit codes: 0 equal, 1 different, 2 and higher not compared.
@@ -122,6 +124,8 @@ pub(crate) async fn compare_databases(
     let all = |database: &str| StreamDocumentsRequest {
         database: database.to_owned(),
         id_prefix: String::new(),
+        include_counters_and_time_series: true,
+        include_time_series_digests: true,
     };
     let (source, destination) = try_join(
         source.stream_documents(all(source_database)),

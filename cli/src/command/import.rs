@@ -8,18 +8,20 @@ use serde::Serialize;
 
 use super::DatabaseOption;
 use crate::connection::ConnectionOptions;
-use crate::json_lines::{Lines, OtherKind};
+use crate::json_lines::{Kind, Lines};
 use crate::report::exit::{Exit, Failure};
 use crate::report::output::{Format, Output, counted};
 use crate::report::progress::Progress;
-use crate::transfer::{LoadOptions, Loaded, load, open_lines};
+use crate::transfer::{Loaded, load, open_lines};
 
 /// Write JSON lines into a database.
 ///
-/// A line is {"kind":"document","id":"movies/1","body":{…}}. Bodies are kept byte for byte. The
-/// kinds attachment, counter and time_series are not taken yet: such a line ends the import, or is
-/// left out with --only documents. Documents are written in transactions of up to 256; the first
-/// line that is not valid ends the import, and everything before it is written.
+/// A line is a document, {"kind":"document","id":"movies/1","body":{…}}, whose body is kept byte
+/// for byte, or what a document before it has: an attachment, a counter or a time series, as
+/// `export` writes them. The value of a counter is added to the one that is there, and so are the
+/// values of a time series whose name begins with "INC:": such a line counts twice when it is
+/// imported twice, also after an import that failed half way. Lines are written in transactions of
+/// up to 256; the first one that is not valid ends the import, and everything before it is written.
 #[derive(Args, Debug)]
 pub(crate) struct Import {
     #[command(flatten)]
@@ -33,12 +35,12 @@ pub(crate) struct Import {
 
     /// Leave out, and count, lines of any other kind
     #[arg(long, value_name = "KIND", value_enum)]
-    only: Option<Kind>,
+    only: Option<Only>,
 }
 
-/// The kinds of lines that are taken.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Kind {
+/// What alone is taken, or written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Only {
     /// Documents.
     Documents,
 }
@@ -47,6 +49,9 @@ enum Kind {
 #[derive(Serialize)]
 struct ImportView {
     documents: u64,
+    attachments: u64,
+    counters: u64,
+    time_series: u64,
     last_etag: u64,
     left_out: BTreeMap<&'static str, u64>,
 }
@@ -56,11 +61,9 @@ impl Import {
         let (input, bytes) = open_lines(&self.file)?;
         let service = self.connection.connect().await?;
         let progress = Progress::bytes("importing", bytes);
-        let only_documents = matches!(self.only, Some(Kind::Documents));
-        let options = LoadOptions { database: self.database.database, only_documents };
-        let lines = Lines::new(input);
-        let loaded = load(&service, options, lines, |bytes, documents| {
-            progress.set(bytes, counted(documents, "document"));
+        let lines = Lines::new(input).only_documents(self.only == Some(Only::Documents));
+        let loaded = load(&service, &self.database.database, lines, |bytes, records| {
+            progress.set(bytes, counted(records, "record"));
         })
         .await;
         progress.finish();
@@ -75,9 +78,15 @@ impl Import {
 
 impl From<Loaded> for ImportView {
     fn from(loaded: Loaded) -> Self {
+        let count = |kind| loaded.counts.get(&kind).copied().unwrap_or_default();
+        let (documents, attachments) = (count(Kind::Document), count(Kind::Attachment));
+        let (counters, time_series) = (count(Kind::Counter), count(Kind::TimeSeries));
         let left_out = loaded.left_out.into_iter().map(|(kind, count)| (kind.as_str(), count));
         Self {
-            documents: loaded.documents,
+            documents,
+            attachments,
+            counters,
+            time_series,
             last_etag: loaded.last_etag,
             left_out: left_out.collect(),
         }
@@ -85,13 +94,29 @@ impl From<Loaded> for ImportView {
 }
 
 fn text(loaded: &Loaded) -> String {
-    let written = counted(loaded.documents, "document");
+    let written = written_text(&loaded.counts);
     let left_out = left_out_text(&loaded.left_out);
     format!("{written} written, the last with etag {}{left_out}", loaded.last_etag)
 }
 
+/// How many lines of which kinds: always documents, the others where there are any.
+pub(crate) fn written_text(counts: &BTreeMap<Kind, u64>) -> String {
+    let count = |kind| counts.get(&kind).copied().unwrap_or_default();
+    let mut text = counted(count(Kind::Document), "document");
+    for (kind, noun) in [
+        (Kind::Attachment, "attachment"),
+        (Kind::Counter, "counter"),
+        (Kind::TimeSeries, "time series line"),
+    ] {
+        if count(kind) > 0 {
+            text.push_str(&format!(", {}", counted(count(kind), noun)));
+        }
+    }
+    text
+}
+
 /// What was left out, as the end of a sentence; empty when nothing was.
-pub(crate) fn left_out_text(left_out: &BTreeMap<OtherKind, u64>) -> String {
+pub(crate) fn left_out_text(left_out: &BTreeMap<Kind, u64>) -> String {
     if left_out.is_empty() {
         return String::new();
     }

@@ -3,7 +3,6 @@
 //! A command connects, calls, prints. It is given the output and answers how to end; it never ends
 //! the process, and writes to standard output and error through `report::output` alone.
 
-pub(crate) mod attachment;
 pub(crate) mod certificate;
 pub(crate) mod compare;
 pub(crate) mod connection_string;
@@ -35,6 +34,8 @@ pub(crate) async fn run(jackdaw: Jackdaw) -> Result<Exit, Failure> {
         Command::Task(task) => Box::pin(task.run(output)).await,
         Command::Document(document) => document.run(output).await,
         Command::Attachment(attachment) => Box::pin(attachment.run(output)).await,
+        Command::Counter(counter) => counter.run(output).await,
+        Command::TimeSeries(series) => Box::pin(series.run(output)).await,
         Command::Import(import) => import.run(output).await,
         Command::Export(export) => export.run(output).await,
         Command::Compare(compare) => compare.run(output).await,

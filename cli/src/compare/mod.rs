@@ -1,25 +1,31 @@
 //! The oracle: both ends of a copy read in full and compared, document by document.
 //!
-//! Two streams in id order are merged: what is missing at the destination, what is there and not
-//! at the source, whose body is not the same bytes, whose change vector is not the same. It holds
-//! one part of each stream at a time, never a database. It believes no counter, digest or progress
-//! of the services, and decides nothing about what a difference means: while either end changes,
-//! differences are to be expected.
+//! Two streams in id order are merged: what is missing at the destination, what is there and not at
+//! the source, whose body is not the same bytes, whose change vector is not the same, which
+//! counters have other values, which time series show something else. It holds one part of each
+//! stream at a time, and what one document has, never a database. It believes no statistics and no
+//! progress of the services; of a time series it believes the digest that each end makes of what it
+//! shows. It decides nothing about what a difference means: while either end changes, differences
+//! are to be expected.
 
 mod report;
 mod rows;
 
 use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use futures_util::Stream;
 use futures_util::future::try_join;
 use jackdaw_common::id::DocumentIdError;
 use jackdaw_common::{ChangeVector, DocumentId};
-use jackdaw_proto::documents::{ConflictVersion, StreamDocumentsResponse};
+use jackdaw_proto::documents::{
+    ConflictVersion, Counter, StreamDocumentsResponse, TimeSeriesSummary,
+};
 use thiserror::Error;
 use tonic::Status;
 
+use report::Found;
 pub use report::{Counts, Difference, DifferenceKind, Report};
 use rows::{Content, Row, Rows};
 
@@ -104,6 +110,14 @@ pub enum CompareError {
         /// The id before it.
         after: DocumentId,
     },
+    /// A stream goes on with a document that is not the one before.
+    #[error("read the {side}: it goes on with {id:?}, which did not come before")]
+    Continued {
+        /// The end.
+        side: Side,
+        /// The id that it goes on with.
+        id: DocumentId,
+    },
     /// A stream has an id that no document can have.
     #[error("read the {side}: {error}")]
     Id {
@@ -125,15 +139,51 @@ fn note(report: &mut Report, source: Option<&Row>, destination: Option<&Row>) {
     if let Some(row) = destination {
         report.count(Side::Destination, row);
     }
-    let kind = match (source, destination) {
-        (Some(_), None) => Some(DifferenceKind::Missing),
-        (None, Some(_)) => Some(DifferenceKind::Extra),
-        (Some(source), Some(destination)) => difference(&source.content, &destination.content),
-        (None, None) => None,
-    };
-    if let (Some(kind), Some(row)) = (kind, source.or(destination)) {
-        report.add(kind, &row.id);
+    let Some(row) = source.or(destination) else { return };
+    let mut found = Vec::new();
+    match (source, destination) {
+        (Some(source), Some(destination)) => {
+            found.extend(difference(&source.content, &destination.content).map(Found::from));
+            let names = differing(&counters(source), &counters(destination));
+            found.extend(Found::named(DifferenceKind::Counters, names));
+            let names = differing(&time_series(source), &time_series(destination));
+            found.extend(Found::named(DifferenceKind::TimeSeries, names));
+        }
+        (Some(_), None) => found.push(DifferenceKind::Missing.into()),
+        (None, _) => found.push(DifferenceKind::Extra.into()),
     }
+    report.add(&row.id, found);
+}
+
+/// What a counter shows: its value; where it has none, what that would be the sum of, by
+/// incarnation.
+type Shown<'a> = (Option<i64>, BTreeMap<&'a str, (u64, i64)>);
+
+/// The counters of a document, by name.
+fn counters(row: &Row) -> BTreeMap<&str, Shown<'_>> {
+    row.counters.iter().map(|it| (it.name.as_str(), shown(it))).collect()
+}
+
+fn shown(counter: &Counter) -> Shown<'_> {
+    let partials = counter.partials.iter().filter(|_| counter.value.is_none());
+    let partials = partials.map(|it| (it.incarnation.as_str(), (it.etag, it.value)));
+    (counter.value, partials.collect())
+}
+
+/// What a document's time series show, by name.
+fn time_series(row: &Row) -> BTreeMap<&str, &TimeSeriesSummary> {
+    row.time_series.iter().map(|series| (series.name.as_str(), series)).collect()
+}
+
+/// The names at which two maps differ, in order.
+fn differing<V: PartialEq>(
+    source: &BTreeMap<&str, V>,
+    destination: &BTreeMap<&str, V>,
+) -> Vec<String> {
+    let here = source.iter().filter(|(name, value)| destination.get(*name) != Some(*value));
+    let there = destination.keys().filter(|name| !source.contains_key(*name));
+    let names: BTreeSet<_> = here.map(|(name, _)| name).chain(there).collect();
+    names.into_iter().map(|name| (*name).to_owned()).collect()
 }
 
 /// How two contents of one id differ, if they do.

@@ -29,10 +29,18 @@ pub struct Report {
     pub different_attachments: u64,
     /// Documents in conflict at one end, or at both with other versions.
     pub different_conflict: u64,
+    /// Documents with counters that one end does not have, or that have other values.
+    pub different_counters: u64,
+    /// Documents with time series that one end does not have, or that show something else.
+    pub different_time_series: u64,
     /// The first differences, in id order.
     pub differences: Vec<Difference>,
+    /// Documents that differ.
     #[serde(skip)]
     total: u64,
+    /// Differences, of which a document may have several.
+    #[serde(skip)]
+    found: u64,
     #[serde(skip)]
     named_max: usize,
 }
@@ -48,6 +56,10 @@ pub struct Counts {
     pub conflicts: u64,
     /// Attachments of the documents that are not in conflict.
     pub attachments: u64,
+    /// Counters.
+    pub counters: u64,
+    /// Times that time series have entries at.
+    pub time_series_entries: u64,
 }
 
 /// One difference.
@@ -57,7 +69,33 @@ pub struct Difference {
     pub id: String,
     /// What is different.
     pub kind: DifferenceKind,
+    /// Of counters and time series: the first names of those that differ, at most 10.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub names: Vec<String>,
 }
+
+/// A difference of a document.
+pub(super) struct Found {
+    kind: DifferenceKind,
+    names: Vec<String>,
+}
+
+impl From<DifferenceKind> for Found {
+    fn from(kind: DifferenceKind) -> Self {
+        Self { kind, names: Vec::new() }
+    }
+}
+
+impl Found {
+    /// What has these names is different, where there is a name.
+    pub(super) fn named(kind: DifferenceKind, mut names: Vec<String>) -> Option<Self> {
+        names.truncate(NAMES_MAX);
+        (!names.is_empty()).then_some(Self { kind, names })
+    }
+}
+
+/// Names of counters or time series that are told of one document.
+const NAMES_MAX: usize = 10;
 
 /// What is different about a document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -77,6 +115,10 @@ pub enum DifferenceKind {
     Attachments,
     /// It is in conflict at one end only, or with other versions at the other.
     Conflict,
+    /// The counters: their names and values.
+    Counters,
+    /// The time series: their names and what they show.
+    TimeSeries,
 }
 
 impl fmt::Display for DifferenceKind {
@@ -89,6 +131,8 @@ impl fmt::Display for DifferenceKind {
             Self::BodyAndVector => "another body and vector",
             Self::Attachments => "other attachments",
             Self::Conflict => "in conflict",
+            Self::Counters => "other counters",
+            Self::TimeSeries => "other time series",
         })
     }
 }
@@ -104,8 +148,11 @@ impl Report {
             different_vector: 0,
             different_attachments: 0,
             different_conflict: 0,
+            different_counters: 0,
+            different_time_series: 0,
             differences: Vec::new(),
             total: 0,
+            found: 0,
             named_max,
         }
     }
@@ -130,6 +177,8 @@ impl Report {
             Side::Source => &mut self.source,
             Side::Destination => &mut self.destination,
         };
+        counts.counters += row.counters.len() as u64;
+        counts.time_series_entries += row.time_series.iter().map(|it| it.entries).sum::<u64>();
         match &row.content {
             Content::Document(document) => {
                 counts.documents += 1;
@@ -140,8 +189,19 @@ impl Report {
         }
     }
 
-    pub(super) fn add(&mut self, kind: DifferenceKind, id: &DocumentId) {
-        self.total += 1;
+    /// Adds the differences of one document; there may be none.
+    pub(super) fn add(&mut self, id: &DocumentId, found: Vec<Found>) {
+        self.total += u64::from(!found.is_empty());
+        for Found { kind, names } in found {
+            self.found += 1;
+            self.count_kind(kind);
+            if self.differences.len() < self.named_max {
+                self.differences.push(Difference { id: id.as_str().to_owned(), kind, names });
+            }
+        }
+    }
+
+    fn count_kind(&mut self, kind: DifferenceKind) {
         match kind {
             DifferenceKind::Missing => self.missing += 1,
             DifferenceKind::Extra => self.extra += 1,
@@ -153,34 +213,27 @@ impl Report {
             }
             DifferenceKind::Attachments => self.different_attachments += 1,
             DifferenceKind::Conflict => self.different_conflict += 1,
-        }
-        if self.differences.len() < self.named_max {
-            self.differences.push(Difference { id: id.as_str().to_owned(), kind });
+            DifferenceKind::Counters => self.different_counters += 1,
+            DifferenceKind::TimeSeries => self.different_time_series += 1,
         }
     }
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Counts { documents, bytes, conflicts, attachments } = self.source;
         if self.is_equal() {
-            write!(f, "equal: {}, {} of bodies", counted(documents, "document"), byte_text(bytes))?;
-            if attachments > 0 {
-                write!(f, ", {}", counted(attachments, "attachment"))?;
-            }
-            if conflicts > 0 {
-                write!(f, ", {}", counted(conflicts, "conflict"))?;
-            }
-            return write!(f, "; the same ids, bodies and change vectors at both ends");
+            return self.write_equal(f);
         }
+        let (here, there) = (self.source, self.destination);
         writeln!(f, "different: {}", counted(self.total, "document"))?;
         writeln!(f, "  {:<28}{:>16}{:>16}", "", "source", "destination")?;
-        let there = self.destination;
         for (name, source, destination) in [
-            ("documents", documents, there.documents),
-            ("bytes of bodies", bytes, there.bytes),
-            ("attachments", attachments, there.attachments),
-            ("documents in conflict", conflicts, there.conflicts),
+            ("documents", here.documents, there.documents),
+            ("bytes of bodies", here.bytes, there.bytes),
+            ("attachments", here.attachments, there.attachments),
+            ("counters", here.counters, there.counters),
+            ("time series entries", here.time_series_entries, there.time_series_entries),
+            ("documents in conflict", here.conflicts, there.conflicts),
         ] {
             let (source, destination) = (grouped(source), grouped(destination));
             writeln!(f, "  {name:<28}{source:>16}{destination:>16}")?;
@@ -191,6 +244,8 @@ impl fmt::Display for Report {
             ("another body", self.different_body),
             ("another change vector", self.different_vector),
             ("other attachments", self.different_attachments),
+            ("other counters", self.different_counters),
+            ("other time series", self.different_time_series),
             ("in conflict", self.different_conflict),
         ] {
             if count > 0 {
@@ -198,10 +253,14 @@ impl fmt::Display for Report {
             }
         }
         writeln!(f)?;
-        for Difference { id, kind } in &self.differences {
-            writeln!(f, "  {kind:<28}{id}")?;
+        for Difference { id, kind, names } in &self.differences {
+            write!(f, "  {kind:<28}{id}")?;
+            if !names.is_empty() {
+                write!(f, ": {}", names.join(", "))?;
+            }
+            writeln!(f)?;
         }
-        let unnamed = self.total.saturating_sub(self.differences.len() as u64);
+        let unnamed = self.found.saturating_sub(self.differences.len() as u64);
         if unnamed > 0 {
             writeln!(f, "  and {} more", grouped(unnamed))?;
         }
@@ -209,6 +268,31 @@ impl fmt::Display for Report {
     }
 }
 
-fn byte_text(bytes: u64) -> String {
-    counted(bytes, "byte")
+impl Report {
+    fn write_equal(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Counts { documents, bytes, conflicts, attachments, counters, time_series_entries } =
+            self.source;
+        let bytes = counted(bytes, "byte");
+        write!(f, "equal: {}, {bytes} of bodies", counted(documents, "document"))?;
+        if attachments > 0 {
+            write!(f, ", {}", counted(attachments, "attachment"))?;
+        }
+        if counters > 0 {
+            write!(f, ", {}", counted(counters, "counter"))?;
+        }
+        if time_series_entries > 0 {
+            let entries = counted(time_series_entries, "entry");
+            write!(f, ", time series with {entries}")?;
+        }
+        if conflicts > 0 {
+            write!(f, ", {}", counted(conflicts, "conflict"))?;
+        }
+        let has = match (counters > 0, time_series_entries > 0) {
+            (false, false) => " and change vectors",
+            (true, false) => ", change vectors and counters",
+            (false, true) => ", change vectors and time series",
+            (true, true) => ", change vectors, counters and time series",
+        };
+        write!(f, "; the same ids, bodies{has} at both ends")
+    }
 }

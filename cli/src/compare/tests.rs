@@ -1,7 +1,9 @@
 //! What `compare` promises, tried out.
 
-use futures_util::stream::iter;
-use jackdaw_proto::documents::{Document, DocumentConflict};
+use futures_util::stream::{iter, unfold};
+use jackdaw_proto::documents::{
+    Counter, Document, DocumentConflict, PartialCounterValue, TimeSeriesSummary,
+};
 use tokio_test_free::block_on;
 
 use super::*;
@@ -38,7 +40,11 @@ fn version(body: &str, etag: u64) -> ConflictVersion {
 }
 
 fn conflict(id: &str, versions: &[ConflictVersion]) -> DocumentConflict {
-    DocumentConflict { id: id.to_owned(), versions: versions.to_vec(), omitted_versions: 0 }
+    DocumentConflict {
+        id: id.to_owned(),
+        versions: versions.to_vec(),
+        ..DocumentConflict::default()
+    }
 }
 
 fn part(documents: &[Document], conflicts: &[DocumentConflict]) -> StreamDocumentsResponse {
@@ -59,7 +65,14 @@ fn parts(documents: &[Document], first: usize) -> Parts {
 }
 
 fn run(source: Parts, destination: Parts, named_max: usize) -> Result<Report, CompareError> {
-    block_on(compare(iter(source), iter(destination), named_max, |_| {}))
+    block_on(compare(once(source), once(destination), named_max, |_| {}))
+}
+
+/// Parts as a service gives them: a stream that must not be asked again once it has ended.
+fn once(parts: Parts) -> impl Stream<Item = Result<StreamDocumentsResponse, Status>> + Unpin {
+    Box::pin(unfold(parts.into_iter(), async |mut parts: std::vec::IntoIter<_>| {
+        parts.next().map(|part| (part, parts))
+    }))
 }
 
 fn named(report: &Report) -> Vec<(&str, DifferenceKind)> {
@@ -178,6 +191,163 @@ fn conflicts_stand_between_documents() {
     let report = run(other, whole, 10).unwrap();
     assert_eq!(named(&report), [("b", DifferenceKind::Conflict), ("D", DifferenceKind::Conflict)]);
     assert_eq!(report.different_conflict, 2);
+}
+
+fn counter(name: &str, value: Option<i64>) -> Counter {
+    let partials = Vec::new();
+    Counter { name: name.to_owned(), value, partials }
+}
+
+fn series(name: &str, entries: u64, digest: u64) -> TimeSeriesSummary {
+    TimeSeriesSummary {
+        name: name.to_owned(),
+        entries,
+        digest: Some(digest),
+        ..TimeSeriesSummary::default()
+    }
+}
+
+#[test]
+fn counters_and_time_series_are_compared_by_name() {
+    let has = |id: &str, counters: &[Counter], time_series: &[TimeSeriesSummary]| Document {
+        counters: counters.to_vec(),
+        time_series: time_series.to_vec(),
+        ..document(id, "{}", 1)
+    };
+    let all = [counter("a", Some(1)), counter("b", None), counter("c", Some(3))];
+    let some = [counter("a", Some(2)), counter("b", None), counter("d", Some(3))];
+    let both = [series("x", 3, 7), series("y", 1, 8)];
+    let source = [
+        has("a", &all, &both),
+        has("b", &all, &both),
+        has("c", &[], &both),
+        has("d", &[], &[]),
+        has("e", &all, &both),
+    ];
+    let destination = [
+        has("a", &all, &both),
+        has("b", &some, &[series("x", 3, 9), series("y", 1, 8), series("z", 1, 1)]),
+        has("c", &[], &both[1..]),
+        has("d", &all[1..2], &[]),
+    ];
+    let report = run(parts(&source, 1), parts(&destination, 2), 10).unwrap();
+    use DifferenceKind as K;
+    let found: Vec<_> =
+        report.differences.iter().map(|it| (&*it.id, it.kind, it.names.join(" "))).collect();
+    let expected = [
+        ("b", K::Counters, "a c d".to_owned()),
+        ("b", K::TimeSeries, "x z".to_owned()),
+        ("c", K::TimeSeries, "x".to_owned()),
+        ("d", K::Counters, "b".to_owned()),
+        ("e", K::Missing, String::new()),
+    ];
+    assert_eq!(found, expected);
+    assert_eq!(
+        (report.total(), report.different_counters, report.different_time_series),
+        (4, 2, 2)
+    );
+    assert_eq!((report.source.counters, report.destination.counters), (9, 7));
+    assert_eq!(
+        (report.source.time_series_entries, report.destination.time_series_entries),
+        (16, 10)
+    );
+    let text = report.to_string();
+    assert!(text.contains("\n  other counters              b: a, c, d\n"), "{text}");
+    let few = run(parts(&source, 1), parts(&destination, 2), 1).unwrap().to_string();
+    assert!(few.starts_with("different: 4 documents\n") && few.contains("and 4 more"), "{few}");
+
+    let equal = run(parts(&source, 1), parts(&source, 2), 1).unwrap().to_string();
+    let end = ", 9 counters, time series with 16 entries; the same ids, bodies, change vectors, \
+               counters and time series at both ends";
+    assert!(equal.ends_with(end), "{equal}");
+}
+
+/// They are of the document, in conflict or not.
+#[test]
+fn what_a_document_in_conflict_has_is_compared_too() {
+    let versions = [version("{}", 1), version("{}", 2)];
+    let has = |value| DocumentConflict {
+        counters: vec![counter("n", Some(value))],
+        ..conflict("a", &versions)
+    };
+    let end = |value| vec![Ok(part(&[], &[has(value)]))];
+    assert!(run(end(1), end(1), 1).unwrap().is_equal());
+    let report = run(end(1), end(2), 1).unwrap();
+    assert_eq!(named(&report), [("a", DifferenceKind::Counters)]);
+    let settled = vec![Ok(part(&[document("a", "{}", 1)], &[]))];
+    let report = run(settled, end(1), 5).unwrap();
+    let kinds = [("a", DifferenceKind::Conflict), ("a", DifferenceKind::Counters)];
+    assert_eq!((named(&report), report.total()), (kinds.to_vec(), 1));
+}
+
+/// What no value shows is told apart by what it would be the sum of.
+#[test]
+fn counters_beyond_64_bits_are_compared_by_their_parts() {
+    let partial = |incarnation: &str, value| PartialCounterValue {
+        incarnation: incarnation.to_owned(),
+        etag: 7,
+        value,
+    };
+    let beyond = |values: [i64; 2]| {
+        let partials = vec![partial("a", values[0]), partial("b", values[1])];
+        let counter = Counter { partials, ..counter("n", None) };
+        parts(&[Document { counters: vec![counter], ..document("d", "{}", 1) }], 1)
+    };
+    let end = || beyond([i64::MAX, 1]);
+    assert!(run(end(), end(), 1).unwrap().is_equal());
+    let report = run(end(), beyond([i64::MAX, 2]), 1).unwrap();
+    assert_eq!(named(&report), [("d", DifferenceKind::Counters)]);
+}
+
+/// A document that goes on in the parts behind its own is one document, wherever it is cut.
+#[test]
+fn what_goes_on_is_put_together() {
+    let counters = |names: std::ops::Range<u32>| -> Vec<Counter> {
+        names.map(|name| counter(&format!("{name:03}"), Some(1))).collect()
+    };
+    let goes_on = |names| Document {
+        id: "b".to_owned(),
+        counters: counters(names),
+        continued: true,
+        ..Document::default()
+    };
+    let begun = |names| Document { counters: counters(names), ..document("b", "{}", 2) };
+    let (a, c) = (document("a", "{}", 1), document("c", "{}", 3));
+    let end = |cuts: &[u32]| -> Parts {
+        let mut parts = vec![Ok(part(&[a.clone(), begun(0..cuts[0])], &[]))];
+        let more = cuts.windows(2).map(|cut| Ok(part(&[goes_on(cut[0]..cut[1])], &[])));
+        parts.extend(more);
+        parts.push(Ok(part(std::slice::from_ref(&c), &[])));
+        parts
+    };
+    let whole = || end(&[90]);
+    for cuts in [&[0, 90][..], &[10, 20, 90], &[90, 90], &[1, 2, 3, 4, 90]] {
+        let report = run(whole(), end(cuts), 5).unwrap();
+        assert!(report.is_equal(), "{cuts:?}: {report}");
+        assert_eq!((report.destination.documents, report.destination.counters), (3, 90));
+    }
+    let report = run(whole(), end(&[30, 60, 89]), 5).unwrap();
+    assert_eq!(report.differences[0].names, ["089"]);
+
+    let versions = [version("{}", 1), version("{}", 2)];
+    let conflicted = |counters, continued, versions: &[ConflictVersion]| {
+        let conflict = DocumentConflict { counters, continued, ..conflict("b", versions) };
+        Ok(part(&[], &[conflict]))
+    };
+    let cut =
+        vec![conflicted(counters(0..5), false, &versions), conflicted(counters(5..9), true, &[])];
+    let whole = vec![conflicted(counters(0..9), false, &versions)];
+    assert!(run(cut, whole, 1).unwrap().is_equal());
+
+    // Nothing goes on that has not begun.
+    for broken in [
+        vec![Ok(part(&[goes_on(0..1)], &[]))],
+        vec![Ok(part(std::slice::from_ref(&a), &[])), Ok(part(&[goes_on(0..1)], &[]))],
+        vec![conflicted(Vec::new(), false, &versions), Ok(part(&[goes_on(0..1)], &[]))],
+    ] {
+        let error = run(broken, Vec::new(), 1).unwrap_err();
+        assert!(matches!(error, CompareError::Continued { side: Side::Source, .. }), "{error}");
+    }
 }
 
 #[test]

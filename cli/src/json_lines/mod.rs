@@ -10,10 +10,13 @@
 //! A body is taken and given byte for byte: numbers, blanks and the order of fields stay as they
 //! are written. A body that has line ends of its own, or blanks around it, cannot stand in a line
 //! as it is: it is written as a JSON string, `"body_text"` in place of `"body"`, and read from
-//! either. Of the kinds only documents are read further than their kind. Nothing here does I/O
-//! except through the `BufRead` it is given.
+//! either. An entry of a time series is its time as RFC 3339 writes it, to milliseconds, its
+//! values, and its tag or null; values keep their 64 bits, and there is one entry at least. Nothing
+//! here does I/O except through the `BufRead` it is given.
 
+mod parts;
 mod read;
+mod time;
 mod write;
 
 use std::fmt;
@@ -21,11 +24,15 @@ use std::fmt;
 use bytes::Bytes;
 use jackdaw_common::DocumentId;
 
-pub use read::{LINE_BYTES_MAX, LineError, LineProblem, Lines};
+pub use parts::{
+    AttachmentLine, CounterLine, SeriesLine, write_attachment, write_counter, write_series,
+};
+pub use read::{EntryLines, LINE_BYTES_MAX, LineError, LineProblem, Lines};
+pub use time::read_time;
 pub use write::{BodyNotJson, write_document};
 
 /// A line and its place.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Numbered {
     /// The number of the line, 1 and up; empty lines count.
     pub number: u64,
@@ -36,12 +43,18 @@ pub struct Numbered {
 }
 
 /// What one line says.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Line {
     /// A document.
     Document(DocumentLine),
-    /// Another kind, whose content was not looked at.
-    Other(OtherKind),
+    /// An attachment of a document.
+    Attachment(AttachmentLine),
+    /// A counter of a document.
+    Counter(CounterLine),
+    /// A time series of a document, or a part of one.
+    TimeSeries(SeriesLine),
+    /// A kind that is not wanted: its content was not looked at.
+    LeftOut(Kind),
 }
 
 /// A document as its line has it.
@@ -53,9 +66,11 @@ pub struct DocumentLine {
     pub body: Bytes,
 }
 
-/// A kind that databases do not take yet.
+/// The kind of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum OtherKind {
+pub enum Kind {
+    /// A document.
+    Document,
     /// An attachment of a document.
     Attachment,
     /// A counter of a document.
@@ -64,10 +79,14 @@ pub enum OtherKind {
     TimeSeries,
 }
 
-impl OtherKind {
+impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Document, Self::Attachment, Self::Counter, Self::TimeSeries];
+
     /// The kind as a line names it.
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Document => "document",
             Self::Attachment => "attachment",
             Self::Counter => "counter",
             Self::TimeSeries => "time_series",
@@ -75,20 +94,15 @@ impl OtherKind {
     }
 
     fn named(kind: &str) -> Option<Self> {
-        [Self::Attachment, Self::Counter, Self::TimeSeries]
-            .into_iter()
-            .find(|known| known.as_str() == kind)
+        Self::ALL.into_iter().find(|known| known.as_str() == kind)
     }
 }
 
-impl fmt::Display for OtherKind {
+impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
 }
-
-/// The kind of a document's line.
-const DOCUMENT: &str = "document";
 
 #[cfg(test)]
 mod tests;

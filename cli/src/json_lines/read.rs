@@ -3,15 +3,17 @@
 use std::borrow::Cow;
 use std::io::{self, BufRead, Read as _};
 
+use base64::DecodeError;
 use bytes::Bytes;
 use jackdaw_common::DocumentId;
 use jackdaw_common::id::DocumentIdError;
+use jackdaw_proto::documents::TimeSeriesEntry;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use thiserror::Error;
 
-use super::{DOCUMENT, DocumentLine, Line, Numbered, OtherKind};
+use super::{DocumentLine, Kind, Line, Numbered, parts};
 
 /// Bytes of a line at most: four of the largest bodies, so that one in a string with every byte
 /// escaped, or an attachment of 48 MiB in base64, still fits; memory is held for one line.
@@ -23,19 +25,95 @@ pub const LINE_BYTES_MAX: usize = 4 * jackdaw_common::limits::DOCUMENT_BYTES_MAX
 /// carriage return at the end of one are harmless.
 #[derive(Debug)]
 pub struct Lines<R> {
+    texts: Texts<R>,
+    only_documents: bool,
+}
+
+impl<R: BufRead> Lines<R> {
+    /// The lines of this input.
+    pub fn new(input: R) -> Self {
+        Self { texts: Texts::new(input), only_documents: false }
+    }
+
+    /// The same, but that of other kinds than documents only the kind is looked at.
+    #[must_use]
+    pub fn only_documents(self, only_documents: bool) -> Self {
+        Self { only_documents, ..self }
+    }
+}
+
+impl<R: BufRead> Iterator for Lines<R> {
+    type Item = Result<Numbered, LineError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let only_documents = self.only_documents;
+        let (number, line) = self.texts.next_as(|line| parse(line, only_documents))?;
+        let bytes = self.texts.bytes_read;
+        Some(match line {
+            Ok(line) => Ok(Numbered { number, bytes, line }),
+            Err(problem) => Err(LineError { number, problem }),
+        })
+    }
+}
+
+/// The entries of a time series that an input has, one a line, each with the number of its line.
+/// Otherwise as [`Lines`].
+#[derive(Debug)]
+pub struct EntryLines<R>(Texts<R>);
+
+impl<R: BufRead> EntryLines<R> {
+    /// The entries of this input.
+    pub fn new(input: R) -> Self {
+        Self(Texts::new(input))
+    }
+}
+
+impl<R: BufRead> Iterator for EntryLines<R> {
+    type Item = Result<(u64, TimeSeriesEntry), LineError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (number, entry) = self.0.next_as(|line| parts::read_entry(utf8(&line)?))?;
+        Some(match entry {
+            Ok(entry) => Ok((number, entry)),
+            Err(problem) => Err(LineError { number, problem }),
+        })
+    }
+}
+
+/// The texts of lines, each of bounded length.
+#[derive(Debug)]
+struct Texts<R> {
     input: R,
     number: u64,
     bytes_read: u64,
     ended: bool,
 }
 
-impl<R: BufRead> Lines<R> {
-    /// The lines of this input.
-    pub fn new(input: R) -> Self {
+impl<R: BufRead> Texts<R> {
+    fn new(input: R) -> Self {
         Self { input, number: 0, bytes_read: 0, ended: false }
     }
 
-    fn next_line(&mut self) -> Result<Option<Line>, LineProblem> {
+    /// The next line that is not empty, read by `parse`, with its number; none at the end, and
+    /// after an error.
+    fn next_as<T>(
+        &mut self,
+        parse: impl FnOnce(Bytes) -> Result<T, LineProblem>,
+    ) -> Option<(u64, Result<T, LineProblem>)> {
+        if self.ended {
+            return None;
+        }
+        let next = self.next_line().and_then(|line| line.map(parse).transpose());
+        self.ended = !matches!(next, Ok(Some(_)));
+        let number = match &next {
+            // The line that could not be read is the one after the last.
+            Err(LineProblem::Read(_)) => self.number + 1,
+            _ => self.number,
+        };
+        next.transpose().map(|next| (number, next))
+    }
+
+    fn next_line(&mut self) -> Result<Option<Bytes>, LineProblem> {
         loop {
             let mut line = Vec::new();
             let mut bounded = (&mut self.input).take(LINE_BYTES_MAX as u64 + 1);
@@ -52,29 +130,9 @@ impl<R: BufRead> Lines<R> {
                 line.drain(..BYTE_ORDER_MARK.len());
             }
             if !line.iter().all(u8::is_ascii_whitespace) {
-                return parse(Bytes::from(line)).map(Some);
+                return Ok(Some(Bytes::from(line)));
             }
         }
-    }
-}
-
-impl<R: BufRead> Iterator for Lines<R> {
-    type Item = Result<Numbered, LineError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.ended {
-            return None;
-        }
-        let next = self.next_line();
-        self.ended = !matches!(next, Ok(Some(_)));
-        let number = match &next {
-            // The line that could not be read is the one after the last.
-            Err(LineProblem::Read(_)) => self.number + 1,
-            _ => self.number,
-        };
-        let bytes = self.bytes_read;
-        let place = |line: Option<Line>| line.map(|line| Numbered { number, bytes, line });
-        next.map(place).map_err(|problem| LineError { number, problem }).transpose()
     }
 }
 
@@ -129,6 +187,18 @@ pub enum LineProblem {
     /// The body of a document is JSON, but not an object.
     #[error("the body is not a JSON object")]
     BodyNotObject,
+    /// The content of an attachment is not base64.
+    #[error("the content of the attachment is not base64: {0}")]
+    Base64(#[from] DecodeError),
+    /// A time series has nothing to say.
+    #[error("a time series has at least one entry")]
+    NoEntries,
+    /// The time of an entry is not one.
+    #[error("{text:?} is not a time as RFC 3339 writes it, to milliseconds and with an offset")]
+    Time {
+        /// What stands there.
+        text: String,
+    },
 }
 
 impl From<serde_json::Error> for LineProblem {
@@ -144,7 +214,7 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// What every line has.
 #[derive(Deserialize)]
-struct Kind<'a> {
+struct Named<'a> {
     #[serde(borrow)]
     kind: Cow<'a, str>,
 }
@@ -162,18 +232,31 @@ struct Document<'a> {
     body_text: Option<String>,
 }
 
-fn parse(line: Bytes) -> Result<Line, LineProblem> {
-    let text = std::str::from_utf8(&line)
-        .map_err(|error| LineProblem::NotUtf8 { at: error.valid_up_to() })?;
+fn utf8(line: &Bytes) -> Result<&str, LineProblem> {
+    std::str::from_utf8(line).map_err(|error| LineProblem::NotUtf8 { at: error.valid_up_to() })
+}
+
+fn parse(line: Bytes, only_documents: bool) -> Result<Line, LineProblem> {
+    let text = utf8(&line)?;
     // The derived readers would take an array of the fields' values for an object.
     if !text.trim_ascii_start().starts_with('{') {
         return Err(LineProblem::NotObject);
     }
-    let kind = serde_json::from_str::<Kind<'_>>(text)?.kind;
-    if kind != DOCUMENT {
-        let known = OtherKind::named(&kind).map(Line::Other);
-        return known.ok_or_else(|| LineProblem::UnknownKind { kind: kind.into_owned() });
+    let name = serde_json::from_str::<Named<'_>>(text)?.kind;
+    let Some(kind) = Kind::named(&name) else {
+        return Err(LineProblem::UnknownKind { kind: name.into_owned() });
+    };
+    match kind {
+        Kind::Document => document(&line, text),
+        _ if only_documents => Ok(Line::LeftOut(kind)),
+        Kind::Attachment => parts::attachment(text).map(Line::Attachment),
+        Kind::Counter => parts::counter(text).map(Line::Counter),
+        Kind::TimeSeries => parts::series(text).map(Line::TimeSeries),
     }
+}
+
+/// Reads a document from `text`, which is all of `line`.
+fn document(line: &Bytes, text: &str) -> Result<Line, LineProblem> {
     let document: Document<'_> = serde_json::from_str(text)?;
     let id = DocumentId::new(&document.id)?;
     let body = match (document.body, document.body_text) {

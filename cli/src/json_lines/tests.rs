@@ -1,5 +1,8 @@
 //! What `json_lines` promises, tried out.
 
+use jackdaw_proto::documents::{Attachment, TimeSeriesEntry};
+use prost_types::Timestamp;
+
 use super::*;
 
 fn lines(text: impl AsRef<[u8]>) -> Vec<Result<Line, LineError>> {
@@ -14,7 +17,7 @@ fn documents(text: &str) -> Vec<(String, String)> {
                 document.id.as_str().to_owned(),
                 String::from_utf8(document.body.to_vec()).unwrap(),
             ),
-            Line::Other(kind) => panic!("a {kind}"),
+            other => panic!("{other:?}"),
         })
         .collect()
 }
@@ -84,13 +87,173 @@ fn kinds_are_told_apart() {
 {"kind":"attachment","document_id":"a","name":"n","content_type":"t","data_base64":"AA=="}
 {"kind":"time_series","document_id":"a","name":"n","entries":[["2000-01-01T00:00:00Z",[1],null]]}
 "#;
-    let kinds: Vec<_> = lines(text).into_iter().map(Result::unwrap).collect();
-    let other = [OtherKind::Counter, OtherKind::Attachment, OtherKind::TimeSeries];
-    assert_eq!(kinds, other.map(Line::Other));
+    let (document, name) = ("a".to_owned(), "n".to_owned());
+    let time = Some(Timestamp { seconds: 946_684_800, nanos: 0 });
+    let entries = vec![TimeSeriesEntry { time, values: vec![1.0], tag: None }];
+    let expected = [
+        Line::Counter(CounterLine { document: document.clone(), name: name.clone(), value: 853 }),
+        Line::Attachment(AttachmentLine {
+            document: document.clone(),
+            name: name.clone(),
+            content_type: "t".to_owned(),
+            content: Bytes::from_static(&[0]),
+        }),
+        Line::TimeSeries(SeriesLine { document, name, entries }),
+    ];
+    assert_eq!(lines(text).into_iter().map(Result::unwrap).collect::<Vec<_>>(), expected);
+    let kinds = Lines::new(text.as_bytes()).only_documents(true);
+    let kinds: Vec<_> = kinds.map(|line| line.unwrap().line).collect();
+    let left_out = [Kind::Counter, Kind::Attachment, Kind::TimeSeries].map(Line::LeftOut);
+    assert_eq!(kinds, left_out);
     assert_eq!(
         problem(r#"{"kind":"Document","id":"a","body":{}}"#).1,
         "unknown kind \"Document\"; known are document, attachment, counter and time_series"
     );
+}
+
+#[test]
+fn what_documents_have_is_written_and_read_back() {
+    let (document, name) = ("Ünï \"c\\ode\"/1", "a'b\u{2028}\n");
+    let attachment = Attachment {
+        name: name.to_owned(),
+        content_type: "image/\"png\"".to_owned(),
+        ..Attachment::default()
+    };
+    let entry = |seconds, nanos, values: &[f64], tag: Option<&str>| TimeSeriesEntry {
+        time: Some(Timestamp { seconds, nanos }),
+        values: values.to_vec(),
+        tag: tag.map(str::to_owned),
+    };
+    // Of the second value the parser, asked to be fast, makes another one.
+    let values = [-0.0, 2.638_344_616_030_823_4e-256, f64::MAX, f64::MIN_POSITIVE, 5e-324];
+    let entries = vec![
+        entry(-62_135_596_800, 0, &[1.0], None),
+        entry(-1, 999_000_000, &values, Some("")),
+        entry(253_402_300_799, 999_000_000, &[0.1 + 0.2], Some("\u{0}é")),
+    ];
+    let content = Bytes::from((0..=255).collect::<Vec<u8>>());
+    let mut out = Vec::new();
+    write_attachment(&mut out, document, &attachment, &content).unwrap();
+    write_counter(&mut out, document, name, i64::MIN).unwrap();
+    write_counter(&mut out, document, name, i64::MAX).unwrap();
+    write_series(&mut out, document, name, &entries).unwrap();
+    assert!(out.starts_with(b"{\"kind\":\"attachment\",\"document_id\":"));
+    let (document, name) = (document.to_owned(), name.to_owned());
+    let counter = |value| CounterLine { document: document.clone(), name: name.clone(), value };
+    let content_type = attachment.content_type;
+    let expected = [
+        Line::Attachment(AttachmentLine {
+            document: document.clone(),
+            name: name.clone(),
+            content_type,
+            content,
+        }),
+        Line::Counter(counter(i64::MIN)),
+        Line::Counter(counter(i64::MAX)),
+        Line::TimeSeries(SeriesLine { document: document.clone(), name: name.clone(), entries }),
+    ];
+    assert_eq!(lines(&out).into_iter().map(Result::unwrap).collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn bad_lines_of_what_documents_have_are_named() {
+    let start = r#""document_id":"a","name":"n""#;
+    for (bad, text) in [
+        (r#"{"kind":"counter"}"#.to_owned(), "missing field `document_id`"),
+        (format!(r#"{{"kind":"counter",{start}}}"#), "missing field `value`"),
+        (format!(r#"{{"kind":"counter",{start},"value":1.5}}"#), "invalid type: floating point"),
+        (format!(r#"{{"kind":"counter",{start},"value":9223372036854775808}}"#), "invalid value"),
+        (format!(r#"{{"kind":"counter",{start},"value":1,"x":1}}"#), "unknown field `x`"),
+        (format!(r#"{{"kind":"attachment",{start},"data_base64":"A"}}"#), "not base64"),
+        (format!(r#"{{"kind":"time_series",{start},"entries":[["x",[1],null]]}}"#), "RFC 3339"),
+        (format!(r#"{{"kind":"time_series",{start},"entries":[]}}"#), "at least one entry"),
+        (
+            format!(r#"{{"kind":"time_series",{start},"entries":[["2000-01-01T00:00:00Z",[1]]]}}"#),
+            "invalid length 2",
+        ),
+        (
+            format!(r#"{{"kind":"time_series",{start},"entries":[["x",[1e999],""]]}}"#),
+            "out of range",
+        ),
+    ] {
+        let problem = problem(&bad).1;
+        assert!(problem.contains(text), "{bad}: {problem}");
+    }
+}
+
+#[test]
+fn times_are_as_they_were_written_or_no_times() {
+    let read = |text| read_time(text).map(|it| (it.seconds, it.nanos / 1_000_000));
+    for (text, time) in [
+        ("1970-01-01T00:00:01Z", (1, 0)),
+        ("1970-01-01t00:00:01z", (1, 0)),
+        ("1970-01-01T00:00:01.5Z", (1, 500)),
+        ("1970-01-01T00:00:01.025Z", (1, 25)),
+        ("1970-01-01T00:00:01.025000000Z", (1, 25)),
+        ("1969-12-31T23:59:59.999Z", (-1, 999)),
+        ("1970-01-01T01:00:01+01:00", (1, 0)),
+        ("1969-12-31T20:30:01.250-03:30", (1, 250)),
+        ("2000-02-29T23:59:59-00:00", (951_868_799, 0)),
+        ("0001-01-01T00:00:00Z", (-62_135_596_800, 0)),
+        ("9999-12-31T23:59:59.999Z", (253_402_300_799, 999)),
+    ] {
+        assert_eq!(read(text), Some(time), "{text}");
+    }
+    for text in [
+        "",
+        "x",
+        "1970-01-01",
+        "1970-01-01Z",
+        "1970-01-01T00:00:01",
+        "1970-01-01T00:00:01.5",
+        "1970-01-01T00:00Z",
+        "1970-01-01 00:00:01Z",
+        "1970-01-01T00:00:60Z",
+        "2016-12-31T23:59:60Z",
+        "1970-01-01T00:00:61Z",
+        "1970-01-01T00:60:00Z",
+        "1970-01-01T24:00:00Z",
+        "1970-01-01T00:00:01.Z",
+        "1970-01-01T00:00:01.0001Z",
+        "1970-01-01T00:00:01.025000001Z",
+        "1970-01-01T00:00:01.0250000000Z",
+        "1970-01-01T00:00:01,5Z",
+        "1970-01-01T00:00:01+01",
+        "1970-01-01T00:00:01+0100",
+        "1970-01-01T00:00:01+24:00",
+        "1970-01-01T00:00:01+01:60",
+        "1970-01-01T00:00:01+01:00Z",
+        "1970-01-01T00:00:01ZZ",
+        "1970-02-30T00:00:01Z",
+        "1999-02-29T00:00:01Z",
+        "1970-13-01T00:00:01Z",
+        "1970-00-01T00:00:01Z",
+        "1970-01-00T00:00:01Z",
+        "+1970-01-01T00:00:01Z",
+        "70-01-01T00:00:01Z",
+        "19700-01-01T00:00:01Z",
+        " 1970-01-01T00:00:01Z",
+        "1970-01-01T00:00:01Z ",
+        "1970-01-01T00:00:0\u{661}Z",
+    ] {
+        assert_eq!(read(text), None, "{text}");
+    }
+}
+
+#[test]
+fn entries_of_a_file_know_their_lines() {
+    let text = "\n[\"1970-01-01T00:00:01Z\",[1],null]\n\n[\"1970-01-01T00:00:60Z\",[1],null]\nx";
+    let read: Vec<_> = EntryLines::new(text.as_bytes()).collect();
+    assert_eq!(read.len(), 2);
+    assert_eq!(read[0].as_ref().unwrap().0, 2);
+    let error = read[1].as_ref().unwrap_err().to_string();
+    assert!(error.starts_with("line 4: \"1970-01-01T00:00:60Z\" is not a time"), "{error}");
+    let endless = std::io::BufReader::new(std::io::repeat(b' '));
+    let error = EntryLines::new(endless).next().unwrap().unwrap_err();
+    assert!(matches!((error.number, error.problem), (1, LineProblem::TooLong)));
+    let bad = EntryLines::new(&b"[\xff"[..]).next().unwrap().unwrap_err();
+    assert_eq!(bad.to_string(), "line 1: not UTF-8 at byte 1");
+    assert!(EntryLines::new(&b"\n \n"[..]).next().is_none());
 }
 
 #[test]
@@ -107,7 +270,8 @@ fn empty_lines_are_counted_and_the_end_needs_no_line_end() {
 #[test]
 fn lines_know_their_place() {
     let text = "\n{\"kind\":\"counter\"}\n\n{\"kind\":\"counter\"}";
-    let places: Vec<_> = Lines::new(text.as_bytes()).map(Result::unwrap).collect();
+    let lines = Lines::new(text.as_bytes()).only_documents(true);
+    let places: Vec<_> = lines.map(Result::unwrap).collect();
     let places: Vec<_> = places.iter().map(|it| (it.number, it.bytes)).collect();
     assert_eq!(places, [(2, 20), (4, text.len() as u64)]);
 }

@@ -3,7 +3,7 @@
 use serde_json::value::RawValue;
 use thiserror::Error;
 
-use super::DOCUMENT;
+use super::Kind;
 
 /// Appends a document's line, with its line end.
 ///
@@ -18,7 +18,9 @@ pub fn write_document(out: &mut Vec<u8>, id: &str, body: &[u8]) -> Result<(), Bo
         if fits { ("body", text.to_owned()) } else { ("body_text", json_string(text)) };
     let id = json_string(id);
     out.reserve(value.len() + id.len() + 64);
-    out.extend_from_slice(format!("{{\"kind\":\"{DOCUMENT}\",\"id\":{id},\"{field}\":").as_bytes());
+    out.extend_from_slice(
+        format!("{{\"kind\":\"{}\",\"id\":{id},\"{field}\":", Kind::Document).as_bytes(),
+    );
     out.extend_from_slice(value.as_bytes());
     out.extend_from_slice(b"}\n");
     Ok(())

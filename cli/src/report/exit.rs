@@ -5,6 +5,7 @@
 use std::fmt;
 use std::process::ExitCode;
 
+use jackdaw_proto::wire::RemoteError;
 use tonic::{Code, Status};
 
 use super::refusal;
@@ -72,37 +73,43 @@ impl From<Exit> for ExitCode {
 pub struct Failure {
     exit: Exit,
     text: String,
+    /// What a service answered.
+    answer: Option<Box<RemoteError>>,
 }
 
 impl Failure {
+    fn new(exit: Exit, text: impl fmt::Display) -> Self {
+        Self { exit, text: text.to_string(), answer: None }
+    }
+
     /// A mistake of usage or configuration.
     pub fn usage(text: impl fmt::Display) -> Self {
-        Self { exit: Exit::Usage, text: text.to_string() }
+        Self::new(Exit::Usage, text)
     }
 
     /// A service could not be reached.
     pub fn unreachable(text: impl fmt::Display) -> Self {
-        Self { exit: Exit::Unreachable, text: text.to_string() }
+        Self::new(Exit::Unreachable, text)
     }
 
     /// What a service has does not allow it.
     pub fn refused(text: impl fmt::Display) -> Self {
-        Self { exit: Exit::Refused, text: text.to_string() }
+        Self::new(Exit::Refused, text)
     }
 
     /// A file could not be read or written, or is not valid.
     pub fn local(text: impl fmt::Display) -> Self {
-        Self { exit: Exit::Local, text: text.to_string() }
+        Self::new(Exit::Local, text)
     }
 
     /// Who read standard output went away.
     pub(crate) fn output_closed() -> Self {
-        Self { exit: Exit::OutputClosed, text: "nobody reads standard output".to_owned() }
+        Self::new(Exit::OutputClosed, "nobody reads standard output")
     }
 
     /// What was to come about did not.
     pub fn no(text: impl fmt::Display) -> Self {
-        Self { exit: Exit::No, text: text.to_string() }
+        Self::new(Exit::No, text)
     }
 
     /// The exit code.
@@ -110,14 +117,24 @@ impl Failure {
         self.exit
     }
 
+    /// The reason that a service gave, one of `docs/errors.md`.
+    pub(crate) fn reason(&self) -> Option<&str> {
+        self.answer.as_ref()?.reason.as_deref()
+    }
+
+    /// The field of a request that a service's answer is about, by its path.
+    pub(crate) fn field(&self) -> Option<&str> {
+        self.answer.as_ref()?.metadata.get("field").map(String::as_str)
+    }
+
     /// The same failure with a line before its text that says what was being done.
     pub(crate) fn while_doing(self, what: impl fmt::Display) -> Self {
-        Self { exit: self.exit, text: format!("{what}: {}", self.text) }
+        Self { text: format!("{what}: {}", self.text), ..self }
     }
 
     /// The same failure with a line after its text.
     pub(crate) fn with_line(self, line: impl fmt::Display) -> Self {
-        Self { exit: self.exit, text: format!("{}\n{line}", self.text) }
+        Self { text: format!("{}\n{line}", self.text), ..self }
     }
 }
 
@@ -136,6 +153,7 @@ impl From<Status> for Failure {
         let silent = status.details().is_empty()
             && matches!(status.code(), Code::Unavailable | Code::DeadlineExceeded | Code::Unknown);
         let exit = if silent { Exit::Unreachable } else { Exit::Refused };
-        Self { exit, text: refusal::text(&status) }
+        let answer = Box::new(RemoteError::from_status(&status));
+        Self { exit, text: refusal::text(&status), answer: Some(answer) }
     }
 }

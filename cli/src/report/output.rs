@@ -163,10 +163,14 @@ pub(crate) fn grouped(number: u64) -> String {
     text
 }
 
-/// `1 document`, `2 documents`.
+/// `1 document`, `2 documents`, `2 entries`, `2 time series`.
 pub(crate) fn counted(number: u64, noun: &str) -> String {
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{} {noun}{plural}", grouped(number))
+    let number_text = grouped(number);
+    match noun.strip_suffix('y') {
+        _ if number == 1 || noun.ends_with("series") => format!("{number_text} {noun}"),
+        Some(stem) => format!("{number_text} {stem}ies"),
+        None => format!("{number_text} {noun}s"),
+    }
 }
 
 fn json_text<T: Serialize>(value: &T) -> Result<String, Failure> {

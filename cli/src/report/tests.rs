@@ -5,14 +5,16 @@ use jackdaw_proto::control::external_replication::{
     ConnectionState, LastError, Phase, PhaseKind, Progress, State,
 };
 use jackdaw_proto::control::{Database, ExternalReplication};
-use jackdaw_proto::documents::{Change, ConflictVersion, Document, DocumentConflict};
+use jackdaw_proto::documents::{
+    Change, ConflictVersion, Document, DocumentConflict, TimeSeriesEntry,
+};
 use prost::Message as _;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
 use super::exit::{Exit, Failure, HELP};
 use super::output::{Shown as _, counted, grouped, printable};
-use super::view::{ChangeView, DatabaseView, DocumentView, TaskView, last_part};
+use super::view::{ChangeView, DatabaseView, DocumentView, EntryView, TaskView, last_part};
 
 #[test]
 fn exit_codes_never_change() {
@@ -83,6 +85,7 @@ fn a_conflict_names_its_versions() {
         id: "a".to_owned(),
         versions: vec![version("A:1-x", false), version("B:2-y", true)],
         omitted_versions: 3,
+        ..DocumentConflict::default()
     };
     let any = prost_types::Any {
         type_url: "type.googleapis.com/jackdaw.documents.v1.DocumentConflict".to_owned(),
@@ -111,6 +114,8 @@ fn numbers_are_grouped_and_nouns_counted() {
     assert_eq!(texts, ["0", "12", "123", "1,234", "123,456", "1,234,567"]);
     assert_eq!(counted(1, "document"), "1 document");
     assert_eq!(counted(2000, "document"), "2,000 documents");
+    assert_eq!(counted(1, "entry") + &counted(2, "entry"), "1 entry2 entries");
+    assert_eq!(counted(2, "time series"), "2 time series");
 }
 
 #[test]
@@ -180,6 +185,28 @@ fn columns_and_cells_agree() {
     assert_eq!(change.row()[1].trim(), "DELETE");
     let database = DatabaseView::from(Database::default());
     assert_eq!(database.row().len(), DatabaseView::COLUMNS.len());
+}
+
+/// JSON has no number for what is not finite, and no table has room for some hundred digits.
+#[test]
+fn values_of_time_series_are_shown_whatever_they_are() {
+    let values = [
+        (1.0, "1.0", "1"),
+        (0.1, "0.1", "0.1"),
+        (-0.0, "-0.0", "-0"),
+        (1e300, "1e+300", "1e300"),
+        (-5e-324, "-5e-324", "-5e-324"),
+        (f64::INFINITY, "\"Infinity\"", "Infinity"),
+        (f64::NEG_INFINITY, "\"-Infinity\"", "-Infinity"),
+        (f64::NAN, "\"NaN\"", "NaN"),
+    ];
+    for (value, json, cell) in values {
+        let entry = TimeSeriesEntry { time: None, values: vec![value], tag: None };
+        let view = EntryView::from(entry);
+        let text = serde_json::to_string(&view).unwrap();
+        assert!(text.contains(&format!("\"values\":[{json}]")), "{text}");
+        assert_eq!(view.row()[1], cell);
+    }
 }
 
 #[test]

@@ -8,7 +8,7 @@ fn documents(lines: impl Iterator<Item = Result<Numbered, LineError>>) -> Vec<Do
     lines
         .map(|line| match line.unwrap().line {
             Line::Document(document) => document,
-            Line::Other(kind) => panic!("a {kind}"),
+            other => panic!("{other:?}"),
         })
         .collect()
 }

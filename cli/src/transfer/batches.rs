@@ -1,113 +1,178 @@
 //! Lines put together into the transactions of a bulk write.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
-use jackdaw_proto::documents::{Command, Put, command};
-use thiserror::Error;
+use jackdaw_common::limits::APPEND_ENTRIES_MAX;
+use jackdaw_proto::documents::{
+    AppendTimeSeries, Command, IncrementCounter, Put, TimeSeriesEntry, command::Command as Step,
+};
 
-use crate::json_lines::{Line, LineError, Numbered, OtherKind};
+use crate::json_lines::{AttachmentLine, Kind, Line, LineError, Numbered, SeriesLine};
 
-/// Documents of one transaction at most.
-pub(super) const BATCH_DOCUMENTS: usize = 256;
+/// Records of one transaction at most.
+pub(super) const BATCH_RECORDS: usize = 256;
 
-/// Bytes of bodies and ids after which a transaction is complete. One larger document stands
-/// alone.
+/// Bytes of bodies, entries and ids after which a transaction is complete. One larger document
+/// stands alone.
 pub(super) const BATCH_BYTES: usize = 1024 * 1024;
 
 /// The commands of one transaction, and how far the input has been read for it.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
     pub(super) commands: Vec<Command>,
-    /// The number of the line of each command.
+    /// The number of the line of each command. A long time series is a line of several.
     pub(super) lines: Vec<u64>,
-    /// Bytes of bodies and ids.
+    /// Lines whose first command is among them, by kind.
+    pub(super) counts: BTreeMap<Kind, u64>,
+    /// Bytes of bodies, entries and ids.
     pub(super) bytes: usize,
     /// The number of the last line that was read for it.
     pub(super) last_line: u64,
     /// Bytes of the input up to the end of that line.
     pub(super) input_bytes: u64,
     /// Lines that were passed over since the batch before, by kind.
-    pub(super) left_out: BTreeMap<OtherKind, u64>,
+    pub(super) left_out: BTreeMap<Kind, u64>,
 }
 
-/// Why reading stopped before the end of the input.
-#[derive(Debug, Error)]
-pub(super) enum Stop {
-    /// A line is not valid.
-    #[error(transparent)]
-    Line(#[from] LineError),
-    /// A line is of a kind that databases do not take yet.
-    #[error(
-        "line {number}: databases do not take the kind {kind:?} yet; leave such lines out with \
-         --only documents"
-    )]
-    Kind {
-        /// The number of the line.
-        number: u64,
-        /// Its kind.
-        kind: &'static str,
-    },
+/// An attachment, and where its line stands. It goes alone, after the batch before it.
+#[derive(Debug)]
+pub(super) struct Attaching {
+    pub(super) attachment: AttachmentLine,
+    /// The number of its line.
+    pub(super) line: u64,
+    /// Bytes of the input up to the end of that line.
+    pub(super) input_bytes: u64,
 }
 
-/// Batches of the documents of an input, in its order.
+/// What is written next.
+#[derive(Debug)]
+pub(super) enum Next {
+    Batch(Batch),
+    Attachment(Attaching),
+}
+
+/// Batches of the records of an input, and attachments, in its order.
 ///
-/// After a bad line come first the documents before it, then the [`Stop`], then nothing.
+/// After a bad line come first the records before it, then the error, then nothing.
 pub(super) struct Batches<I> {
     lines: I,
-    only_documents: bool,
-    stop: Option<Stop>,
+    /// Commands of a line that have not found room yet, with its number and their bytes.
+    rest: VecDeque<(u64, Step, usize)>,
+    attachment: Option<Attaching>,
+    stop: Option<LineError>,
     ended: bool,
 }
 
+/// Why a batch is complete.
+enum Complete {
+    Full,
+    AtAttachment,
+    AtEnd,
+}
+
 impl<I: Iterator<Item = Result<Numbered, LineError>>> Batches<I> {
-    pub(super) fn new(lines: I, only_documents: bool) -> Self {
-        Self { lines, only_documents, stop: None, ended: false }
+    pub(super) fn new(lines: I) -> Self {
+        Self { lines, rest: VecDeque::new(), attachment: None, stop: None, ended: false }
     }
 
-    /// Fills a batch. Whether it is full; it is not at the end of the input and at a stop.
-    fn fill(&mut self, batch: &mut Batch) -> Result<bool, Stop> {
-        while batch.commands.len() < BATCH_DOCUMENTS && batch.bytes < BATCH_BYTES {
-            let Some(line) = self.lines.next() else { return Ok(false) };
-            let Numbered { number, bytes, line } = line?;
-            (batch.last_line, batch.input_bytes) = (number, bytes);
-            match line {
-                Line::Document(document) => {
-                    let id = document.id.as_str().to_owned();
-                    batch.bytes += id.len() + document.body.len();
-                    let put = Put { id, body: document.body, expected_change_vector: None };
-                    batch.lines.push(number);
-                    batch.commands.push(Command { command: Some(command::Command::Put(put)) });
-                }
-                Line::Other(kind) if self.only_documents => {
-                    *batch.left_out.entry(kind).or_default() += 1;
-                }
-                Line::Other(kind) => {
-                    return Err(Stop::Kind { number, kind: kind.as_str() });
-                }
+    fn fill(&mut self, batch: &mut Batch) -> Result<Complete, LineError> {
+        while batch.commands.len() < BATCH_RECORDS && batch.bytes < BATCH_BYTES {
+            if let Some((number, step, bytes)) = self.rest.pop_front() {
+                batch.lines.push(number);
+                batch.commands.push(Command { command: Some(step) });
+                batch.bytes += bytes;
+                continue;
             }
+            let Some(line) = self.lines.next() else { return Ok(Complete::AtEnd) };
+            let Numbered { number, bytes, line } = line?;
+            if let Line::Attachment(attachment) = line {
+                self.attachment = Some(Attaching { attachment, line: number, input_bytes: bytes });
+                return Ok(Complete::AtAttachment);
+            }
+            (batch.last_line, batch.input_bytes) = (number, bytes);
+            let (kind, steps) = match line {
+                Line::LeftOut(kind) => {
+                    *batch.left_out.entry(kind).or_default() += 1;
+                    continue;
+                }
+                other => steps(other),
+            };
+            self.rest.extend(steps.into_iter().map(|(step, bytes)| (number, step, bytes)));
+            *batch.counts.entry(kind).or_default() += 1;
         }
-        Ok(true)
+        Ok(Complete::Full)
     }
 }
 
 impl<I: Iterator<Item = Result<Numbered, LineError>>> Iterator for Batches<I> {
-    type Item = Result<Batch, Stop>;
+    type Item = Result<Next, LineError>;
 
     fn next(&mut self) -> Option<Self::Item> {
+        if let Some(attachment) = self.attachment.take() {
+            return Some(Ok(Next::Attachment(attachment)));
+        }
         if self.ended {
             return self.stop.take().map(Err);
         }
         let mut batch = Batch::default();
         match self.fill(&mut batch) {
-            Ok(full) => self.ended = !full,
+            Ok(Complete::Full | Complete::AtAttachment) => {}
+            Ok(Complete::AtEnd) => self.ended = true,
             Err(stop) => {
                 self.ended = true;
                 self.stop = Some(stop);
             }
         }
-        if batch.commands.is_empty() && batch.left_out.is_empty() {
-            return self.stop.take().map(Err);
+        if !batch.commands.is_empty() || !batch.left_out.is_empty() {
+            return Some(Ok(Next::Batch(batch)));
         }
-        Some(Ok(batch))
+        match self.attachment.take() {
+            Some(attachment) => Some(Ok(Next::Attachment(attachment))),
+            None => self.stop.take().map(Err),
+        }
     }
+}
+
+/// The commands that write a line, with the bytes of each.
+fn steps(line: Line) -> (Kind, Vec<(Step, usize)>) {
+    match line {
+        Line::Document(document) => {
+            let id = document.id.as_str().to_owned();
+            let bytes = id.len() + document.body.len();
+            let put = Put { id, body: document.body, expected_change_vector: None };
+            (Kind::Document, vec![(Step::Put(put), bytes)])
+        }
+        Line::Counter(counter) => {
+            let bytes = counter.document.len() + counter.name.len();
+            let step = IncrementCounter {
+                document_id: counter.document,
+                name: counter.name,
+                delta: counter.value,
+            };
+            (Kind::Counter, vec![(Step::IncrementCounter(step), bytes)])
+        }
+        Line::TimeSeries(series) => (Kind::TimeSeries, appends(series)),
+        // Those go other ways.
+        Line::Attachment(_) => (Kind::Attachment, Vec::new()),
+        Line::LeftOut(kind) => (kind, Vec::new()),
+    }
+}
+
+/// A time series in as many appends as it takes.
+fn appends(series: SeriesLine) -> Vec<(Step, usize)> {
+    let SeriesLine { document, name, entries } = series;
+    let append = |entries: &[TimeSeriesEntry]| {
+        let step = AppendTimeSeries {
+            document_id: document.clone(),
+            name: name.clone(),
+            entries: entries.to_vec(),
+        };
+        let bytes = document.len() + name.len() + entries.iter().map(entry_bytes).sum::<usize>();
+        (Step::AppendTimeSeries(step), bytes)
+    };
+    entries.chunks(APPEND_ENTRIES_MAX).map(append).collect()
+}
+
+fn entry_bytes(entry: &TimeSeriesEntry) -> usize {
+    16 + 8 * entry.values.len() + entry.tag.as_ref().map_or(0, String::len)
 }

@@ -1,25 +1,45 @@
 //! A database into lines.
 
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::collections::BTreeMap;
 
 use futures_util::StreamExt as _;
-use jackdaw_proto::documents::StreamDocumentsRequest;
-use tempfile::NamedTempFile;
+use jackdaw_proto::documents::{
+    Attachment, Counter, Document, GetTimeSeriesRangeRequest, StreamDocumentsRequest,
+    StreamDocumentsResponse, TimeSeriesEntry,
+};
 
+use super::attach;
+use super::later::{Later, Named};
+use super::target::Target;
 use crate::connection::Service;
-use crate::json_lines::write_document;
+use crate::json_lines::{
+    Kind, LINE_BYTES_MAX, write_attachment, write_counter, write_document, write_series,
+};
 use crate::report::exit::Failure;
+
+/// What to read, and where from.
+#[derive(Clone, Debug)]
+pub(crate) struct ExportOptions {
+    /// Name of the database.
+    pub(crate) database: String,
+    /// Only ids that begin with this.
+    pub(crate) id_prefix: String,
+    /// Leave out what documents have beside their bodies.
+    pub(crate) only_documents: bool,
+}
 
 /// What was written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Exported {
-    /// Documents written.
-    pub(crate) documents: u64,
-    /// Attachments of those, which are not among the lines.
-    pub(crate) attachments_left_out: u64,
-    /// Documents that could not be written because they are in conflict: how many, and the first.
+    /// Lines written, by kind.
+    pub(crate) counts: BTreeMap<Kind, u64>,
+    /// What no line can have: attachments too large for one, counters beyond 64 bits, entries that
+    /// are not finite; by kind.
+    pub(crate) left_out: BTreeMap<Kind, u64>,
+    /// What was there in the snapshot and is no more, by kind.
+    pub(crate) gone: BTreeMap<Kind, u64>,
+    /// Documents that could not be written, or not with their attachments, because they are in
+    /// conflict: how many.
     pub(crate) in_conflict: u64,
     /// The ids of the first of them.
     pub(crate) conflicts_named: Vec<String>,
@@ -28,134 +48,226 @@ pub(crate) struct Exported {
 /// Ids of conflicts that are named at most.
 const CONFLICTS_NAMED_MAX: usize = 10;
 
-/// Writes all documents of one snapshot of a database as lines, in id order.
+/// Bytes of the content of an attachment that fits into a line, in base64 and with what else
+/// stands there.
+const CONTENT_BYTES_MAX: u64 = (LINE_BYTES_MAX as u64 / 4 - 16 * 1024) * 3;
+
+/// Writes all documents of one snapshot of a database as lines, in id order, each with its counters
+/// behind it; then attachments and time series.
 ///
+/// Documents and counters are of the snapshot. Attachments and time series are read after it, so
+/// that it need not be held for as long as that takes; what has gone meanwhile is counted.
 /// `written` hears of documents written so far.
 pub(crate) async fn export(
     service: &Service,
-    database: &str,
-    id_prefix: &str,
+    options: &ExportOptions,
     target: &mut Target,
     mut written: impl FnMut(u64),
 ) -> Result<Exported, Failure> {
-    let request =
-        StreamDocumentsRequest { database: database.to_owned(), id_prefix: id_prefix.to_owned() };
+    let request = StreamDocumentsRequest {
+        database: options.database.clone(),
+        id_prefix: options.id_prefix.clone(),
+        include_counters_and_time_series: !options.only_documents,
+        // Only their names are wanted, and digests cost the reading of every entry.
+        include_time_series_digests: false,
+    };
     let mut parts = Box::pin(service.stream_documents(request).await?);
-    let mut exported = Exported::default();
-    let mut lines = Vec::new();
+    let mut later = Later::default();
+    let mut writer = Writer::new(target, options.only_documents);
     while let Some(part) = parts.next().await {
-        let part = part?;
-        lines.clear();
+        writer.part(part?, &mut later)?;
+        written(writer.exported.counts.get(&Kind::Document).copied().unwrap_or_default());
+    }
+    drop(parts);
+    let mut later = later.read()?;
+    let source = Source { service, database: &options.database };
+    while let Some(named) = later.next()? {
+        match named {
+            Named::Attachment { id, name } => source.attachment(&id, &name, &mut writer).await?,
+            Named::TimeSeries { id, name } => source.series(&id, &name, &mut writer).await?,
+        }
+    }
+    Ok(writer.exported)
+}
+
+/// Where attachments and time series are read.
+struct Source<'a> {
+    service: &'a Service,
+    database: &'a str,
+}
+
+impl Source<'_> {
+    /// Writes an attachment.
+    async fn attachment(
+        &self,
+        id: &str,
+        name: &str,
+        writer: &mut Writer<'_>,
+    ) -> Result<(), Failure> {
+        let read = attach::read(self.service, self.database, id, name, CONTENT_BYTES_MAX).await;
+        match writer.there(Kind::Attachment, id, read)? {
+            Some((attachment, Some(content))) => writer.attachment(id, &attachment, &content),
+            Some((_, None)) => {
+                writer.left_out(Kind::Attachment, 1);
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Writes a time series, a line for each part of it that comes.
+    async fn series(&self, id: &str, name: &str, writer: &mut Writer<'_>) -> Result<(), Failure> {
+        let request = GetTimeSeriesRangeRequest {
+            database: self.database.to_owned(),
+            document_id: id.to_owned(),
+            name: name.to_owned(),
+            ..GetTimeSeriesRangeRequest::default()
+        };
+        let service = self.service;
+        let mut client = service.documents();
+        let parts = service.answer(client.get_time_series_range(request)).await;
+        let Some(mut parts) = writer.there(Kind::TimeSeries, id, parts)? else { return Ok(()) };
+        while let Some(part) = service.in_time(parts.message()).await?? {
+            writer.series(id, name, part.entries)?;
+        }
+        Ok(())
+    }
+}
+
+/// Writes lines.
+pub(super) struct Writer<'a> {
+    target: &'a mut Target,
+    only_documents: bool,
+    /// Lines that are not written yet.
+    lines: Vec<u8>,
+    /// The document that was found in conflict last, though it was written.
+    conflicted: Option<String>,
+    pub(super) exported: Exported,
+}
+
+impl<'a> Writer<'a> {
+    pub(super) fn new(target: &'a mut Target, only_documents: bool) -> Self {
+        let (lines, conflicted) = (Vec::new(), None);
+        Self { target, only_documents, lines, conflicted, exported: Exported::default() }
+    }
+
+    /// Writes the documents of a part, and their counters.
+    pub(super) fn part(
+        &mut self,
+        part: StreamDocumentsResponse,
+        later: &mut Later,
+    ) -> Result<(), Failure> {
         for document in &part.documents {
-            write_document(&mut lines, &document.id, &document.body).map_err(Failure::local)?;
-        }
-        target.write(&lines)?;
-        exported.documents += part.documents.len() as u64;
-        let attachments = part.documents.iter().map(|document| document.attachments.len() as u64);
-        exported.attachments_left_out += attachments.sum::<u64>();
-        for conflict in part.conflicts {
-            exported.in_conflict += 1;
-            if exported.conflicts_named.len() < CONFLICTS_NAMED_MAX {
-                exported.conflicts_named.push(conflict.id);
+            if !document.continued {
+                let line = write_document(&mut self.lines, &document.id, &document.body);
+                line.map_err(Failure::local)?;
+                self.written(Kind::Document);
+            }
+            if !self.only_documents {
+                self.counters(document)?;
+                later.add(document)?;
             }
         }
-        written(exported.documents);
+        self.flush()?;
+        for conflict in part.conflicts.into_iter().filter(|it| !it.continued) {
+            self.conflict(conflict.id);
+        }
+        Ok(())
     }
-    Ok(exported)
-}
 
-/// Where lines are written to.
-#[derive(Debug)]
-pub(crate) enum Target {
-    /// Standard output.
-    Output(io::Stdout),
-    /// A file that appears under its name when all is written and synced, not before.
-    NewFile {
-        /// The file, under another name yet.
-        file: BufWriter<NamedTempFile>,
-        /// Its name to be.
-        path: PathBuf,
-    },
-    /// Something that is there and no file: a pipe, a device.
-    Device {
-        /// It, open.
-        file: BufWriter<File>,
-        /// Its path.
-        path: PathBuf,
-    },
-}
-
-impl Target {
-    /// Opens a path, `-` for standard output. A file that exists is replaced only if `force`.
-    pub(crate) fn open(path: &Path, force: bool) -> Result<Self, Failure> {
-        if path == Path::new("-") {
-            return Ok(Self::Output(io::stdout()));
+    fn counters(&mut self, document: &Document) -> Result<(), Failure> {
+        for Counter { name, value, .. } in &document.counters {
+            let Some(value) = *value else {
+                self.left_out(Kind::Counter, 1);
+                continue;
+            };
+            let line = write_counter(&mut self.lines, &document.id, name, value);
+            line.map_err(Failure::local)?;
+            self.written(Kind::Counter);
         }
-        let failed = |error| unwritable(path, &error);
-        let path = path.to_owned();
-        match std::fs::metadata(&path) {
-            Ok(meta) if meta.is_dir() => {
-                Err(Failure::local(format!("write {}: it is a folder", path.display())))
-            }
-            Ok(meta) if !meta.is_file() => {
-                let file = File::options().write(true).open(&path).map_err(failed)?;
-                Ok(Self::Device { file: BufWriter::new(file), path })
-            }
-            Ok(_) if !force => Err(Failure::local(format!(
-                "write {}: it exists; --force replaces it",
-                path.display()
-            ))),
-            _ => {
-                let file = NamedTempFile::new_in(folder_of(&path)).map_err(failed)?;
-                Ok(Self::NewFile { file: BufWriter::new(file), path })
-            }
+        Ok(())
+    }
+
+    fn conflict(&mut self, id: String) {
+        self.exported.in_conflict += 1;
+        if self.exported.conflicts_named.len() < CONFLICTS_NAMED_MAX {
+            self.exported.conflicts_named.push(id);
         }
     }
 
-    /// Appends to it.
-    pub(crate) fn write(&mut self, lines: &[u8]) -> Result<(), Failure> {
-        match self {
-            Self::Output(out) => match out.write_all(lines) {
-                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
-                    Err(Failure::output_closed())
+    /// What was read of a document that was written; nothing where it is there no more, or where
+    /// nobody can say what it is.
+    pub(super) fn there<T>(
+        &mut self,
+        kind: Kind,
+        id: &str,
+        read: Result<T, Failure>,
+    ) -> Result<Option<T>, Failure> {
+        let failure = match read {
+            Ok(read) => return Ok(Some(read)),
+            Err(failure) => failure,
+        };
+        match failure.reason() {
+            Some("DOCUMENT_NOT_FOUND" | "ATTACHMENT_NOT_FOUND" | "TIME_SERIES_NOT_FOUND") => {
+                *self.exported.gone.entry(kind).or_default() += 1;
+                Ok(None)
+            }
+            Some("DOCUMENT_CONFLICT") => {
+                // What one document has stands together.
+                if self.conflicted.as_deref() != Some(id) {
+                    self.conflicted = Some(id.to_owned());
+                    self.conflict(id.to_owned());
                 }
-                written => written.map_err(|error| unwritable(Path::new("-"), &error)),
-            },
-            Self::NewFile { file, path } => {
-                file.write_all(lines).map_err(|error| unwritable(path, &error))
+                Ok(None)
             }
-            Self::Device { file, path } => {
-                file.write_all(lines).map_err(|error| unwritable(path, &error))
-            }
+            _ => Err(failure),
         }
     }
 
-    /// Makes all that was written durable and gives the file its name.
-    pub(crate) fn finish(self) -> Result<(), Failure> {
-        match self {
-            Self::Output(mut out) => {
-                out.flush().map_err(|error| unwritable(Path::new("-"), &error))
-            }
-            Self::Device { mut file, path } => {
-                file.flush().map_err(|error| unwritable(&path, &error))
-            }
-            Self::NewFile { file, path } => {
-                let failed = |error| unwritable(&path, &error);
-                let file = file.into_inner().map_err(|error| failed(error.into_error()))?;
-                file.as_file().sync_all().map_err(failed)?;
-                file.persist(&path).map_err(|error| failed(error.error))?;
-                // Its name too.
-                File::open(folder_of(&path)).and_then(|folder| folder.sync_all()).map_err(failed)
-            }
-        }
+    fn attachment(
+        &mut self,
+        id: &str,
+        attachment: &Attachment,
+        content: &[u8],
+    ) -> Result<(), Failure> {
+        write_attachment(&mut self.lines, id, attachment, content).map_err(Failure::local)?;
+        self.written(Kind::Attachment);
+        self.flush()
     }
-}
 
-/// The folder that a file is to stand in.
-fn folder_of(path: &Path) -> &Path {
-    path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
+    /// Writes a part of a time series; what is not finite is left out.
+    pub(super) fn series(
+        &mut self,
+        id: &str,
+        name: &str,
+        entries: Vec<TimeSeriesEntry>,
+    ) -> Result<(), Failure> {
+        let all = entries.len();
+        let finite = |it: &TimeSeriesEntry| it.values.iter().all(|value| value.is_finite());
+        let entries: Vec<_> = entries.into_iter().filter(finite).collect();
+        if entries.len() < all {
+            self.left_out(Kind::TimeSeries, (all - entries.len()) as u64);
+        }
+        // A line that says nothing is none that an import takes.
+        if entries.is_empty() {
+            return Ok(());
+        }
+        write_series(&mut self.lines, id, name, &entries).map_err(Failure::local)?;
+        self.written(Kind::TimeSeries);
+        self.flush()
+    }
 
-fn unwritable(path: &Path, error: &io::Error) -> Failure {
-    Failure::local(format!("write {}: {error}", path.display()))
+    fn written(&mut self, kind: Kind) {
+        *self.exported.counts.entry(kind).or_default() += 1;
+    }
+
+    fn left_out(&mut self, kind: Kind, count: u64) {
+        *self.exported.left_out.entry(kind).or_default() += count;
+    }
+
+    fn flush(&mut self) -> Result<(), Failure> {
+        self.target.write(&self.lines)?;
+        self.lines.clear();
+        Ok(())
+    }
 }

@@ -9,76 +9,102 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Response, Status};
 use tonic_types::StatusExt as _;
 
-use super::batches::{Batch, Batches, Stop};
+use super::attach::attach;
+use super::batches::{Attaching, Batch, Batches, Next};
 use crate::connection::Service;
-use crate::json_lines::{LineError, Numbered, OtherKind};
+use crate::json_lines::{Kind, LineError, Numbered};
 use crate::report::exit::Failure;
 use crate::report::output::{counted, grouped};
-
-/// What to load into, and what of it.
-#[derive(Clone, Debug)]
-pub(crate) struct LoadOptions {
-    /// Name of the database.
-    pub(crate) database: String,
-    /// Leave out, and count, lines of kinds that databases do not take yet. Otherwise such a line
-    /// ends the load.
-    pub(crate) only_documents: bool,
-}
 
 /// What was loaded.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Loaded {
-    /// Documents written, durably.
-    pub(crate) documents: u64,
-    /// Etag of the last one; 0 when there was none.
+    /// Lines written, durably, by kind.
+    pub(crate) counts: BTreeMap<Kind, u64>,
+    /// Records written: lines, but that a long time series has several.
+    pub(super) records: u64,
+    /// Greatest etag written; 0 when there was none.
     pub(crate) last_etag: u64,
     /// Lines that were left out, by kind.
-    pub(crate) left_out: BTreeMap<OtherKind, u64>,
+    pub(crate) left_out: BTreeMap<Kind, u64>,
     /// The number of the last line up to which everything is written or left out.
     pub(super) last_line: u64,
 }
 
-/// Writes the documents of `lines` in their order, in transactions of bounded size.
+/// Writes `lines` in their order into a database, in transactions of bounded size.
 ///
-/// `read` hears of bytes of the input that were read and documents that were sent. Fails at the
-/// first line that is not valid and at the first document that the service refuses; the error says
-/// how many documents were written before. `lines` runs on a thread of its own and may block.
+/// `read` hears of bytes of the input that were read and records that were sent. Fails at the
+/// first line that is not valid and at the first that the service refuses; the error says how many
+/// records were written before. `lines` runs on a thread of its own and may block.
 pub(crate) async fn load<I>(
     service: &Service,
-    options: LoadOptions,
+    database: &str,
     lines: I,
     mut read: impl FnMut(u64, u64),
 ) -> Result<Loaded, Failure>
 where
     I: Iterator<Item = Result<Numbered, LineError>> + Send + 'static,
 {
-    let batches = Batches::new(lines, options.only_documents);
-    let (send, mut batches_read) = mpsc::channel(BATCHES_WAITING);
+    let batches = Batches::new(lines);
+    let (send, mut waiting) = mpsc::channel(BATCHES_WAITING);
     let reader = tokio::task::spawn_blocking(move || read_all(batches, &send));
     let mut loaded = Loaded::default();
     let mut sent = 0;
-    while let Some(batch) = batches_read.recv().await {
-        if batch.commands.is_empty() {
-            let mut only_left_out = Sent::default();
-            only_left_out.add(&batch);
-            loaded.add(&only_left_out, &BulkWriteResponse::default());
-            continue;
+    let mut next = waiting.recv().await;
+    while let Some(now) = next.take() {
+        match now {
+            Next::Attachment(attaching) => {
+                sent += 1;
+                read(attaching.input_bytes, sent);
+                attach_line(service, database, attaching, &mut loaded).await?;
+            }
+            Next::Batch(batch) if batch.commands.is_empty() => {
+                let mut only_left_out = Sent::default();
+                only_left_out.add(&batch);
+                loaded.add(&only_left_out, &BulkWriteResponse::default());
+            }
+            Next::Batch(batch) => {
+                let mut call = Call { service, database, sent: Sent::default(), behind: None };
+                let answer = call
+                    .run(batch, &mut waiting, |batch| {
+                        sent += batch.commands.len() as u64;
+                        read(batch.input_bytes, sent);
+                    })
+                    .await;
+                let answer = answer.map_err(|error| error.into_failure(&loaded, &call.sent))?;
+                loaded.add(&call.sent, &answer);
+                next = call.behind;
+            }
         }
-        let mut call = Call { service, database: &options.database, sent: Sent::default() };
-        let answer = call
-            .run(batch, &mut batches_read, |batch| {
-                sent += batch.commands.len() as u64;
-                read(batch.input_bytes, sent);
-            })
-            .await;
-        let answer = answer.map_err(|error| error.into_failure(&loaded, &call.sent))?;
-        loaded.add(&call.sent, &answer);
+        if next.is_none() {
+            next = waiting.recv().await;
+        }
     }
     match reader.await {
         Ok(None) => Ok(loaded),
         Ok(Some(stop)) => Err(stopped(&stop, &loaded)),
         Err(error) => Err(Failure::local(format!("read the input: {error}"))),
     }
+}
+
+/// Puts an attachment that a line has.
+async fn attach_line(
+    service: &Service,
+    database: &str,
+    attaching: Attaching,
+    loaded: &mut Loaded,
+) -> Result<(), Failure> {
+    let line = attaching.line;
+    let written = attach(service, database, attaching.attachment).await.map_err(|failure| {
+        let written = counted(loaded.records, "record");
+        let failure = failure.while_doing(format!("line {line}"));
+        failure.with_line(format_args!("  {written} before it are written"))
+    })?;
+    *loaded.counts.entry(Kind::Attachment).or_default() += 1;
+    loaded.records += 1;
+    loaded.last_etag = loaded.last_etag.max(written.etag);
+    loaded.last_line = line;
+    Ok(())
 }
 
 /// Batches that are read but not sent yet.
@@ -89,24 +115,29 @@ const CALL_BATCHES: usize = 64;
 
 impl Loaded {
     fn add(&mut self, sent: &Sent, answer: &BulkWriteResponse) {
-        self.documents += answer.commands;
+        self.records += answer.commands;
         self.last_etag = self.last_etag.max(answer.last_etag);
         self.last_line = sent.last_line;
-        for (kind, count) in &sent.left_out {
-            *self.left_out.entry(*kind).or_default() += count;
-        }
+        add_counts(&mut self.counts, &sent.counts);
+        add_counts(&mut self.left_out, &sent.left_out);
     }
 }
 
-/// Sends all batches on; answers why reading stopped, unless it was at the end of the input.
-fn read_all<I>(batches: Batches<I>, send: &mpsc::Sender<Batch>) -> Option<Stop>
+fn add_counts(all: &mut BTreeMap<Kind, u64>, more: &BTreeMap<Kind, u64>) {
+    for (kind, count) in more {
+        *all.entry(*kind).or_default() += count;
+    }
+}
+
+/// Sends everything on; answers why reading stopped, unless it was at the end of the input.
+fn read_all<I>(batches: Batches<I>, send: &mpsc::Sender<Next>) -> Option<LineError>
 where
     I: Iterator<Item = Result<Numbered, LineError>>,
 {
-    for batch in batches {
-        match batch {
-            // Nobody takes batches any more once a call has failed.
-            Ok(batch) => send.blocking_send(batch).ok()?,
+    for next in batches {
+        match next {
+            // Nobody takes any more once a call has failed.
+            Ok(next) => send.blocking_send(next).ok()?,
             Err(stop) => return Some(stop),
         }
     }
@@ -116,23 +147,23 @@ where
 /// What one call has been given.
 #[derive(Debug, Default)]
 pub(super) struct Sent {
-    documents: u64,
+    records: u64,
     last_line: u64,
-    left_out: BTreeMap<OtherKind, u64>,
-    /// The lines of each request's documents.
+    counts: BTreeMap<Kind, u64>,
+    left_out: BTreeMap<Kind, u64>,
+    /// The lines of each request's records.
     requests: Vec<Vec<u64>>,
 }
 
 impl Sent {
     pub(super) fn add(&mut self, batch: &Batch) {
-        self.documents += batch.commands.len() as u64;
+        self.records += batch.commands.len() as u64;
         if !batch.lines.is_empty() {
             self.requests.push(batch.lines.clone());
         }
         self.last_line = batch.last_line;
-        for (kind, count) in &batch.left_out {
-            *self.left_out.entry(*kind).or_default() += count;
-        }
+        add_counts(&mut self.counts, &batch.counts);
+        add_counts(&mut self.left_out, &batch.left_out);
     }
 }
 
@@ -141,15 +172,17 @@ struct Call<'a> {
     service: &'a Service,
     database: &'a str,
     sent: Sent,
+    /// What was read behind the call and is no part of it.
+    behind: Option<Next>,
 }
 
 impl Call<'_> {
-    /// Sends `first`, which has documents, and what comes after it, at most [`CALL_BATCHES`], and
-    /// waits for the answer.
+    /// Sends `first`, which has commands, and the batches after it, at most [`CALL_BATCHES`] and
+    /// none behind an attachment, and waits for the answer.
     async fn run(
         &mut self,
         first: Batch,
-        rest: &mut mpsc::Receiver<Batch>,
+        rest: &mut mpsc::Receiver<Next>,
         mut sending: impl FnMut(&Batch),
     ) -> Result<BulkWriteResponse, CallError> {
         let service = self.service;
@@ -172,8 +205,11 @@ impl Call<'_> {
             batch = tokio::select! {
                 answer = &mut answer => return self.checked(answer),
                 next = rest.recv() => match next {
-                    Some(next) => next,
-                    None => break,
+                    Some(Next::Batch(next)) => next,
+                    other => {
+                        self.behind = other;
+                        break;
+                    }
                 },
             };
         }
@@ -181,7 +217,7 @@ impl Call<'_> {
         self.checked(service.in_time(answer).await?)
     }
 
-    /// The request for a batch; none for one that has no documents.
+    /// The request for a batch; none for one that has no commands.
     fn request(&mut self, batch: Batch) -> Option<BulkWriteRequest> {
         self.sent.add(&batch);
         let commands = batch.commands;
@@ -194,9 +230,9 @@ impl Call<'_> {
         answer: Result<Response<BulkWriteResponse>, Status>,
     ) -> Result<BulkWriteResponse, CallError> {
         let answer = answer.map_err(CallError::Refused)?.into_inner();
-        if answer.commands != self.sent.documents {
-            let (done, sent) = (answer.commands, self.sent.documents);
-            let text = format!("the service says that it wrote {done} of {sent} documents");
+        if answer.commands != self.sent.records {
+            let (done, sent) = (answer.commands, self.sent.records);
+            let text = format!("the service says that it wrote {done} of {sent} records");
             return Err(CallError::Broken(Failure::no(text)));
         }
         Ok(answer)
@@ -231,16 +267,16 @@ impl CallError {
         };
         let lines = place.as_ref().and_then(|place| place.lines(sent));
         let (Some(place), Some(lines)) = (place, lines) else {
-            let written = counted(loaded.documents, "document");
+            let written = counted(loaded.records, "record");
             return failure.with_line(format_args!(
                 "  {written} are written, up to line {}; of the {} after them, up to line {}, \
                  an unknown number is",
                 loaded.last_line,
-                grouped(sent.documents),
+                grouped(sent.records),
                 sent.last_line
             ));
         };
-        let written = counted(loaded.documents + place.commands, "document");
+        let written = counted(loaded.records + place.commands, "record");
         let failure =
             failure.while_doing(lines).with_line(format_args!("  {written} before it are written"));
         if place.message + 1 < sent.requests.len() {
@@ -287,8 +323,8 @@ impl Place {
     }
 }
 
-fn stopped(stop: &Stop, loaded: &Loaded) -> Failure {
-    let written = counted(loaded.documents, "document");
+fn stopped(stop: &LineError, loaded: &Loaded) -> Failure {
+    let written = counted(loaded.records, "record");
     Failure::local(stop).with_line(format_args!(
         "  {written} before that line were written, nothing of it or after it"
     ))

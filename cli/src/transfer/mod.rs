@@ -1,19 +1,23 @@
-//! Documents in bulk between a service and lines or files: what import, export and quickstart
-//! share.
+//! Documents, and what they have, in bulk between a service and lines or files: what import, export
+//! and quickstart share.
 //!
 //! Reading and writing of files happens here; the format of a line is `json_lines`, the calls are
 //! `connection`'s.
 
+mod attach;
 mod batches;
 mod export;
+mod later;
 mod load;
+mod target;
 
 use std::fs::File;
 use std::io::{self, BufReader, Read as _};
 use std::path::Path;
 
-pub(crate) use export::{Exported, Target, export};
-pub(crate) use load::{LoadOptions, Loaded, load};
+pub(crate) use export::{ExportOptions, Exported, export};
+pub(crate) use load::{Loaded, load};
+pub(crate) use target::Target;
 
 use crate::report::exit::Failure;
 

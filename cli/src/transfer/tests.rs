@@ -3,14 +3,20 @@
 use std::io::Write as _;
 
 use jackdaw_proto::documents::command::Command;
+use jackdaw_proto::documents::{
+    Counter, Document, DocumentConflict, StreamDocumentsResponse, TimeSeriesEntry,
+    TimeSeriesSummary,
+};
 
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
-use super::batches::{BATCH_BYTES, BATCH_DOCUMENTS, Batch, Batches, Stop};
+use super::batches::{Attaching, BATCH_BYTES, BATCH_RECORDS, Batch, Batches, Next};
+use super::export::Writer;
+use super::later::{Later, Named};
 use super::load::{CallError, Sent};
 use super::*;
-use crate::json_lines::{Lines, OtherKind};
+use crate::json_lines::{Kind, LineError, Lines};
 
 fn document(id: &str, bytes: usize) -> String {
     let body = format!("{{\"a\":\"{}\"}}", "x".repeat(bytes.saturating_sub(8)));
@@ -19,8 +25,20 @@ fn document(id: &str, bytes: usize) -> String {
 
 const COUNTER: &str = "{\"kind\":\"counter\",\"document_id\":\"a\",\"name\":\"n\",\"value\":1}\n";
 
-fn batches(text: &str, only_documents: bool) -> Vec<Result<Batch, Stop>> {
-    Batches::new(Lines::new(text.as_bytes()), only_documents).collect()
+const ATTACHMENT: &str = "{\"kind\":\"attachment\",\"document_id\":\"a\",\"name\":\"n\",\
+                          \"content_type\":\"\",\"data_base64\":\"AA==\"}\n";
+
+fn all(text: &str, only_documents: bool) -> Vec<Result<Next, LineError>> {
+    Batches::new(Lines::new(text.as_bytes()).only_documents(only_documents)).collect()
+}
+
+/// Of a text without attachments.
+fn batches(text: &str, only_documents: bool) -> Vec<Result<Batch, LineError>> {
+    let batch = |next| match next {
+        Next::Batch(batch) => batch,
+        Next::Attachment(attaching) => panic!("{attaching:?}"),
+    };
+    all(text, only_documents).into_iter().map(|next| next.map(batch)).collect()
 }
 
 fn ids(batch: &Batch) -> Vec<&str> {
@@ -39,7 +57,7 @@ fn transactions_end_at_a_number_of_documents() {
     let text: String = (0..600).map(|at| document(&format!("d/{at}"), 10)).collect();
     let batches: Vec<_> = batches(&text, false).into_iter().map(Result::unwrap).collect();
     let sizes: Vec<_> = batches.iter().map(|it| it.commands.len()).collect();
-    assert_eq!(sizes, [BATCH_DOCUMENTS, BATCH_DOCUMENTS, 88]);
+    assert_eq!(sizes, [BATCH_RECORDS, BATCH_RECORDS, 88]);
     assert_eq!(ids(&batches[1])[0], "d/256");
     assert_eq!((batches[2].last_line, batches[2].input_bytes), (600, text.len() as u64));
 }
@@ -54,20 +72,55 @@ fn transactions_end_at_a_number_of_bytes() {
 }
 
 #[test]
-fn other_kinds_are_refused_by_line_or_left_out_and_counted() {
+fn other_kinds_are_left_out_and_counted_where_only_documents_are_wanted() {
     let text = format!("{}\n{COUNTER}{}{COUNTER}", document("a", 10), document("b", 10));
-    let refused = batches(&text, false);
-    assert_eq!(refused.len(), 2);
-    assert_eq!(ids(refused[0].as_ref().unwrap()), ["a"]);
-    let stop = refused[1].as_ref().unwrap_err().to_string();
-    assert!(stop.starts_with("line 3: "), "{stop}");
-    assert!(stop.contains("--only documents"), "{stop}");
-
     let taken = batches(&text, true);
     assert_eq!(taken.len(), 1);
     let batch = taken[0].as_ref().unwrap();
     assert_eq!(ids(batch), ["a", "b"]);
-    assert_eq!(batch.left_out.get(&OtherKind::Counter), Some(&2));
+    assert_eq!(batch.left_out.get(&Kind::Counter), Some(&2));
+    assert_eq!(batch.counts.get(&Kind::Counter), None);
+}
+
+#[test]
+fn counters_are_increments_and_long_series_several_appends() {
+    let entries = vec!["[\"2000-01-01T00:00:00Z\",[1],null]"; 16_384 * 4 + 1].join(",");
+    let series = COUNTER.replace("counter", "time_series");
+    let series = series.replace("\"value\":1", &format!("\"entries\":[{entries}]"));
+    let text = format!("{}{COUNTER}{series}{COUNTER}", document("a", 10));
+    let batches: Vec<_> = batches(&text, false).into_iter().map(Result::unwrap).collect();
+    let lines: Vec<_> = batches.iter().map(|batch| batch.lines.clone()).collect();
+    assert_eq!(lines, [vec![1, 2, 3, 3, 3], vec![3, 3, 4]]);
+    let steps = batches.iter().flat_map(|batch| &batch.commands);
+    let steps: Vec<_> = steps
+        .map(|command| match command.command.as_ref().unwrap() {
+            Command::IncrementCounter(step) => step.delta,
+            Command::AppendTimeSeries(step) => i64::try_from(step.entries.len()).unwrap(),
+            _ => 0,
+        })
+        .collect();
+    assert_eq!(steps, [0, 1, 16_384, 16_384, 16_384, 16_384, 1, 1]);
+    let counts: Vec<_> = batches.iter().map(|batch| batch.counts.clone()).collect();
+    let first = [(Kind::Document, 1), (Kind::Counter, 1), (Kind::TimeSeries, 1)].into();
+    assert_eq!(counts, [first, [(Kind::Counter, 1)].into()]);
+}
+
+/// An attachment goes after what stands before it, and before what stands behind it.
+#[test]
+fn attachments_stand_between_batches() {
+    let text = format!("{ATTACHMENT}{}{ATTACHMENT}{ATTACHMENT}{COUNTER}{{", document("a", 10));
+    let shape: Vec<_> = all(&text, false)
+        .into_iter()
+        .map(|next| match next {
+            Ok(Next::Batch(batch)) => format!("{:?}", batch.lines),
+            Ok(Next::Attachment(Attaching { attachment, line, .. })) => {
+                assert_eq!(attachment.content, [0].as_slice());
+                format!("at {line}")
+            }
+            Err(error) => format!("error at {}", error.number),
+        })
+        .collect();
+    assert_eq!(shape, ["at 1", "[2]", "at 3", "at 4", "[5]", "error at 6"]);
 }
 
 #[test]
@@ -88,7 +141,7 @@ fn lines_that_are_all_left_out_are_still_counted() {
     assert_eq!(batches.len(), 1);
     let batch = batches[0].as_ref().unwrap();
     assert!(batch.commands.is_empty());
-    assert_eq!(batch.left_out.get(&OtherKind::Counter), Some(&1000));
+    assert_eq!(batch.left_out.get(&Kind::Counter), Some(&1000));
 }
 
 /// What the service says when the second of three requests is refused.
@@ -100,7 +153,7 @@ fn refusal(metadata: &[(&str, &str)]) -> String {
     let metadata: std::collections::HashMap<_, _> = metadata.collect();
     let details = ErrorDetails::with_error_info("FIELD_INVALID", "jackdaw", metadata);
     let status = Status::with_error_details(Code::InvalidArgument, "too deep", details);
-    let loaded = Loaded { documents: 1000, last_line: 1005, ..Loaded::default() };
+    let loaded = Loaded { records: 1000, last_line: 1005, ..Loaded::default() };
     CallError::Refused(status).into_failure(&loaded, &sent).to_string()
 }
 
@@ -109,10 +162,17 @@ fn a_refused_document_is_named_by_its_line() {
     let place = [("message", "1"), ("commands", "256"), ("field", "commands[88].put.body")];
     let text = refusal(&place);
     assert!(text.starts_with("line 345: too deep (FIELD_INVALID)\n"), "{text}");
-    assert!(text.contains("\n  1,256 documents before it are written\n"), "{text}");
+    assert!(text.contains("\n  1,256 records before it are written\n"), "{text}");
     assert!(text.contains("\n  some after it may be written too"), "{text}");
     let last = refusal(&[("message", "2"), ("commands", "512"), ("command", "87")]);
     assert!(last.starts_with("line 600: "), "{last}");
+    let counter = [
+        ("message", "1"),
+        ("commands", "256"),
+        ("command", "88"),
+        ("field", "commands[88].increment_counter.document_id"),
+    ];
+    assert!(refusal(&counter).starts_with("line 345: "), "{}", refusal(&counter));
     assert!(!last.contains("some after it"), "{last}");
     let whole = refusal(&[("message", "1"), ("commands", "256")]);
     assert!(whole.starts_with("lines 257 to 512: "), "{whole}");
@@ -120,13 +180,120 @@ fn a_refused_document_is_named_by_its_line() {
 
 #[test]
 fn where_nobody_knows_what_is_written_it_says_so() {
-    let unknown = "\n  1,000 documents are written, up to line 1005; of the 600 after them, up to \
+    let unknown = "\n  1,000 records are written, up to line 1005; of the 600 after them, up to \
                    line 600, an unknown number is";
     for metadata in [&[("a", "b")][..], &[("message", "7"), ("commands", "1")], &[("message", "x")]]
     {
         let text = refusal(metadata);
         assert!(text.ends_with(unknown), "{text}");
     }
+}
+
+fn refused(reason: &str) -> Failure {
+    let details = ErrorDetails::with_error_info(reason, "jackdaw", [("a".to_owned(), "b".into())]);
+    Status::with_error_details(Code::NotFound, "no", details).into()
+}
+
+fn counter(name: &str, value: Option<i64>) -> Counter {
+    Counter { name: name.to_owned(), value, partials: Vec::new() }
+}
+
+/// What one writer wrote into a file.
+fn exported(only_documents: bool, write: impl FnOnce(&mut Writer<'_>)) -> (Exported, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("out.jsonl");
+    let mut target = Target::open(&path, false).unwrap();
+    let mut writer = Writer::new(&mut target, only_documents);
+    write(&mut writer);
+    let exported = writer.exported;
+    target.finish().unwrap();
+    (exported, std::fs::read_to_string(&path).unwrap())
+}
+
+/// A document that goes on in the next part has one line, and its counters one each.
+#[test]
+fn what_goes_on_is_exported_once() {
+    let named = |name: &str| TimeSeriesSummary { name: name.into(), ..Default::default() };
+    let begun = Document {
+        id: "a".into(),
+        body: "{}".into(),
+        counters: vec![counter("m", Some(1))],
+        time_series: Vec::new(),
+        ..Document::default()
+    };
+    let goes_on = Document {
+        id: "a".into(),
+        continued: true,
+        counters: vec![counter("n", Some(2)), counter("o", None)],
+        time_series: vec![named("s")],
+        ..Document::default()
+    };
+    let conflict =
+        |continued| DocumentConflict { id: "b".into(), continued, ..DocumentConflict::default() };
+    let parts = [
+        StreamDocumentsResponse { documents: vec![begun], conflicts: Vec::new() },
+        StreamDocumentsResponse { documents: vec![goes_on], conflicts: vec![conflict(false)] },
+        StreamDocumentsResponse { documents: Vec::new(), conflicts: vec![conflict(true)] },
+    ];
+    let mut later = Later::default();
+    let (whole, text) = exported(false, |writer| {
+        parts.iter().for_each(|part| writer.part(part.clone(), &mut later).unwrap());
+    });
+    let kinds: Vec<_> = Lines::new(text.as_bytes()).map(|it| it.unwrap().line).collect();
+    assert_eq!(kinds.len(), 3, "{text}");
+    assert_eq!(whole.counts, [(Kind::Document, 1), (Kind::Counter, 2)].into());
+    assert_eq!((whole.in_conflict, whole.left_out), (1, [(Kind::Counter, 1)].into()));
+    let mut later = later.read().unwrap();
+    let series = later.next().unwrap();
+    assert!(matches!(series, Some(Named::TimeSeries { id, name }) if id == "a" && name == "s"));
+    assert!(later.next().unwrap().is_none());
+}
+
+/// Only what is certain to be gone is passed over, and it is counted.
+#[test]
+fn what_cannot_be_read_is_not_taken_for_gone() {
+    let (told, text) = exported(false, |writer| {
+        let mut read = |kind, id, reason| writer.there(kind, id, Err::<(), _>(refused(reason)));
+        for (kind, reason) in [
+            (Kind::Attachment, "DOCUMENT_NOT_FOUND"),
+            (Kind::Attachment, "ATTACHMENT_NOT_FOUND"),
+            (Kind::TimeSeries, "TIME_SERIES_NOT_FOUND"),
+        ] {
+            assert!(read(kind, "a", reason).unwrap().is_none());
+        }
+        // A document is named once, however much it has.
+        for id in ["b", "b", "c"] {
+            assert!(read(Kind::Attachment, id, "DOCUMENT_CONFLICT").unwrap().is_none());
+        }
+        for reason in ["DATABASE_NOT_FOUND", "CONTENT_CORRUPT", "METHOD_UNKNOWN", "NEW_ONE"] {
+            assert_eq!(read(Kind::Attachment, "a", reason).unwrap_err().reason(), Some(reason));
+        }
+        let plain =
+            writer.there(Kind::Attachment, "a", Err::<(), _>(Status::not_found("x").into()));
+        assert!(plain.is_err());
+        assert!(writer.there(Kind::Attachment, "a", Ok(())).unwrap().is_some());
+    });
+    assert_eq!(text, "");
+    assert_eq!(told.gone, [(Kind::Attachment, 2), (Kind::TimeSeries, 1)].into());
+    assert_eq!((told.in_conflict, told.conflicts_named), (2, vec!["b".into(), "c".into()]));
+}
+
+/// A line of a time series without an entry would be none that an import takes.
+#[test]
+fn entries_that_no_line_can_have_leave_no_empty_line() {
+    let entry = |value| TimeSeriesEntry {
+        time: Some(prost_types::Timestamp::default()),
+        values: vec![1.0, value],
+        tag: None,
+    };
+    let (told, text) = exported(false, |writer| {
+        writer.series("a", "s", vec![entry(f64::INFINITY), entry(f64::NAN)]).unwrap();
+        writer.series("a", "s", Vec::new()).unwrap();
+        writer.series("a", "s", vec![entry(2.0), entry(f64::NEG_INFINITY)]).unwrap();
+    });
+    assert_eq!(Lines::new(text.as_bytes()).filter(|line| line.is_ok()).count(), 1, "{text}");
+    assert_eq!(told.counts, [(Kind::TimeSeries, 1)].into());
+    assert_eq!(told.left_out, [(Kind::TimeSeries, 3)].into());
 }
 
 fn write(path: &Path, force: bool, lines: &[u8]) -> Result<(), Failure> {

@@ -1,9 +1,14 @@
-//! What travels: one version of one document or its deletion, and its place in the source.
+//! What travels: one version of a document, of its deletion, or of something that it has, and its
+//! place in the source.
 //!
 //! Bodies are opaque bytes here; nothing on the way of a change parses them.
 
 pub mod attachment;
 mod blob;
+mod context;
+pub mod counter;
+mod segment;
+pub mod series;
 #[cfg(test)]
 mod tests;
 
@@ -12,33 +17,47 @@ use xxhash_rust::xxh3::Xxh3;
 
 pub use attachment::{Attachment, AttachmentName, Attachments, ContentType};
 pub use blob::{BlobHash, BlobHashError, BlobHasher};
+pub use context::Context;
+pub use counter::{Counter, CounterName, CounterOverflow, Partial, Partials};
+pub use segment::{Extent, Segment};
+pub use series::{
+    DeadRange, NewEntry, Points, ReadEntry, SegmentError, SegmentState, SeriesEntry, SeriesName,
+    SeriesTime, Span,
+};
 
 use crate::{ChangeVector, Collection, DocumentId, Entry, Etag, Timestamp};
 
-/// One version of one document.
+/// One version of one document, or of a counter or a part of a time series that it has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Version {
     /// Which document.
     pub id: DocumentId,
-    /// The collection it is in; empty for none.
+    /// The collection it is in; empty for none, and for what a document has.
     pub collection: Collection,
     /// What this version has seen. Never empty once stored.
     pub vector: ChangeVector,
     /// When a client last changed it.
     pub last_modified: Timestamp,
-    /// Its body, or that it was deleted.
+    /// Its body, or that it was deleted, or what it is else.
     pub content: Content,
-    /// What is attached to it; nothing to a deletion.
+    /// What is attached to it; nothing but to a document.
     pub attachments: Attachments,
+    /// The deletion of the document that this version came after; empty for none, and for a
+    /// deletion. What the document had before went with it.
+    pub since: ChangeVector,
 }
 
-/// A body, or its absence.
+/// What a version says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Content {
     /// A live document: its JSON, byte for byte as a client wrote it.
     Document(Bytes),
     /// A deletion.
     Tombstone,
+    /// A counter of the document.
+    Counter(Counter),
+    /// What one of its time series has within a span of time.
+    Segment(Segment),
 }
 
 impl Content {
@@ -47,11 +66,22 @@ impl Content {
         matches!(self, Self::Tombstone)
     }
 
-    /// Bytes of the body; zero for a deletion.
+    /// Whether it is something that a document has, and not the document.
+    pub fn is_part(&self) -> bool {
+        matches!(self, Self::Counter(_) | Self::Segment(_))
+    }
+
+    /// Bytes of the body, at most; zero for a deletion.
     pub fn bytes(&self) -> usize {
         match self {
             Self::Document(body) => body.len(),
             Self::Tombstone => 0,
+            Self::Counter(counter) => {
+                counter.name.as_str().len() + PARTIAL_BYTES_MAX * counter.partials.as_slice().len()
+            }
+            Self::Segment(segment) => {
+                segment.extent.name.as_str().len() + SPAN_BYTES_MAX + segment.points.len()
+            }
         }
     }
 }
@@ -74,20 +104,41 @@ impl ContentHash {
     }
 }
 
+/// Bytes that a partial value of a counter takes encoded, at most.
+const PARTIAL_BYTES_MAX: usize = 40;
+/// Bytes that the times of a segment take encoded, at most.
+const SPAN_BYTES_MAX: usize = 48;
+
 impl Version {
+    /// What it has seen, for a merge.
+    pub fn context(&self) -> Context<'_> {
+        Context { vector: &self.vector, since: &self.since }
+    }
+
     /// The hash of what this version says.
     pub fn content_hash(&self) -> ContentHash {
         let mut hasher = Xxh3::new();
-        hasher.update(&[u8::from(self.content.is_tombstone())]);
+        let kind = match &self.content {
+            Content::Document(_) => 0,
+            Content::Tombstone => 1,
+            Content::Counter(_) => 2,
+            Content::Segment(_) => 3,
+        };
+        hasher.update(&[kind]);
         let collection = self.collection.as_str().as_bytes();
         hasher.update(&(collection.len() as u64).to_be_bytes());
         hasher.update(collection);
-        if let Content::Document(body) = &self.content {
-            if !self.attachments.is_empty() {
-                hasher.update(&(body.len() as u64).to_be_bytes());
+        match &self.content {
+            Content::Document(body) => {
+                if !self.attachments.is_empty() {
+                    hasher.update(&(body.len() as u64).to_be_bytes());
+                }
+                hasher.update(body);
+                self.attachments.hash_into(&mut hasher);
             }
-            hasher.update(body);
-            self.attachments.hash_into(&mut hasher);
+            Content::Tombstone => {}
+            Content::Counter(counter) => counter.hash_into(&mut hasher),
+            Content::Segment(segment) => segment.hash_into(&mut hasher),
         }
         ContentHash(hasher.digest128())
     }

@@ -12,6 +12,7 @@ fn version(collection: &str, content: Content) -> Version {
         last_modified: Timestamp::from_micros(1),
         content,
         attachments: Attachments::default(),
+        since: ChangeVector::empty(),
     }
 }
 

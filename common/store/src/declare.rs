@@ -11,7 +11,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use jackdaw_common::{
-    ChangeVector, Entry, Etag, IncarnationId, limits::REISSUE_ROWS_MAX, lineage::Life,
+    ChangeVector, Content, Entry, Etag, IncarnationId, Segment, item::series::Points,
+    limits::REISSUE_ROWS_MAX, lineage::Life,
 };
 use thiserror::Error;
 
@@ -20,7 +21,13 @@ use crate::{
     error::StoreError,
     keys,
     read::header,
-    tables::{changes::ChangeRow, header::Header, heads::Head},
+    tables::{
+        changes::ChangeRow,
+        codec::RowError,
+        header::Header,
+        heads::Head,
+        parts::{Part, PartHead},
+    },
     write::corrupt,
 };
 
@@ -214,11 +221,36 @@ impl Reissue {
         }
         row.minted = row.minted.map(|minted| Entry { incarnation: self.to, ..minted });
         row.version.vector = vector;
-        row.version.attachments = row.version.attachments.with_origins(|origin| {
+        let origin = |origin: &Entry| {
             let replaced = self.is_replaced(origin);
             if replaced { Entry { incarnation: self.to, ..*origin } } else { *origin }
-        });
+        };
+        row.version.attachments = row.version.attachments.with_origins(origin);
+        row.version.since = self.vector(&row.version.since);
+        match &mut row.version.content {
+            Content::Document(_) | Content::Tombstone => {}
+            Content::Counter(counter) => counter.partials = counter.partials.with_origins(origin),
+            Content::Segment(segment) => {
+                let points = Points::decode(&segment.points).map_err(|error| {
+                    corrupt(keys::CHANGES, &keys::change(row.etag), RowError(error.to_string()))
+                })?;
+                segment.points = points.with_origins(origin).encode();
+            }
+        }
         batch.put(keys::CHANGES, keys::change(row.etag), row.encode());
+        match &row.version.content {
+            Content::Document(_) | Content::Tombstone => {}
+            Content::Counter(counter) => {
+                let key = keys::counter(&row.version.id, &counter.name);
+                part(snapshot, batch, keys::COUNTERS, key, &row, counter)?;
+                return Ok(true);
+            }
+            Content::Segment(Segment { extent, .. }) => {
+                let key = keys::segment(&row.version.id, &extent.name, extent.span.first());
+                part(snapshot, batch, keys::SEGMENTS, key, &row, extent)?;
+                return Ok(true);
+            }
+        }
         let key = keys::document(&row.version.id);
         for table in [keys::DOCUMENTS, keys::TOMBSTONES, keys::CONFLICTS] {
             self.head(snapshot, batch, table, &key, &row)?;
@@ -255,6 +287,7 @@ impl Reissue {
         };
         head.seen.vector = row.version.vector.clone();
         head.attachments = row.version.attachments.clone();
+        head.since = row.version.since.clone();
         heads.sort_by(|one, other| one.vector().cmp(other.vector()));
         let value = match heads.as_slice() {
             [one] if !is_conflict => one.encode(),
@@ -263,4 +296,24 @@ impl Reissue {
         batch.put(table, key.clone(), value);
         Ok(())
     }
+}
+
+/// The row that leads to the counter or segment of `row`, if one does.
+fn part<P: Part + Clone>(
+    snapshot: &dyn Snapshot,
+    batch: &mut WriteBatch,
+    table: Table,
+    key: Bytes,
+    row: &ChangeRow,
+    part: &P,
+) -> Result<(), StoreError> {
+    let Some(value) = snapshot.get(table, &key)? else { return Ok(()) };
+    let head = P::decode(value).map_err(|error| corrupt(table, &key, error))?;
+    if head.etag == row.etag {
+        let (vector, since) = (row.version.vector.clone(), row.version.since.clone());
+        let bytes = row.version.content.bytes() as u64;
+        let head = PartHead { vector, since, bytes, part: part.clone(), ..head };
+        batch.put(table, key, P::encode(&head));
+    }
+    Ok(())
 }

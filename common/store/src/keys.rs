@@ -13,13 +13,20 @@
 //! | 8 | `history` | etag of a row that took the place of others | all its [`Superseded`] |
 //! | 9 | `blobs` | hash of a content, 32 bytes | [`BlobRow`](crate::tables::blobs::BlobRow) |
 //! | 10 | `contents` | hash of a content, 32 bytes | the content, where it is little |
+//! | 11 | `counters` | document id and name, lower case, a zero byte between | [`CounterHead`] |
+//! | 12 | `segments` | the same of a series, a zero byte, first time, 8 bytes | [`SegmentHead`] |
 //!
 //! [`Superseded`]: crate::tables::history::Superseded
+//! [`CounterHead`]: crate::tables::parts::CounterHead
+//! [`SegmentHead`]: crate::tables::parts::SegmentHead
 //!
 //! Table ids and key shapes are part of the format: they never change their meaning.
 
 use bytes::Bytes;
-use jackdaw_common::{BlobHash, DatabaseId, DocumentId, Etag};
+use jackdaw_common::{
+    BlobHash, CounterName, DatabaseId, DocumentId, Etag,
+    item::series::{SeriesName, SeriesTime},
+};
 
 use crate::{
     engine::{Profile, Table},
@@ -49,9 +56,16 @@ pub const BLOBS: Table = Table { id: 9, name: "blobs", profile: Profile::Random 
 /// Those that are little.
 pub const CONTENTS: Table = Table { id: 10, name: "contents", profile: Profile::Sequential };
 
+/// Counters, by document.
+pub const COUNTERS: Table = Table { id: 11, name: "counters", profile: Profile::Random };
+/// Parts of time series, by document, series and time.
+pub const SEGMENTS: Table = Table { id: 12, name: "segments", profile: Profile::Random };
+
 /// All tables, in the order of their ids, which begin with 1.
-pub const TABLES: [Table; 10] =
-    [HEADER, CHANGES, DOCUMENTS, TOMBSTONES, CONFLICTS, CURSORS, RECORDS, HISTORY, BLOBS, CONTENTS];
+pub const TABLES: [Table; 12] = [
+    HEADER, CHANGES, DOCUMENTS, TOMBSTONES, CONFLICTS, CURSORS, RECORDS, HISTORY, BLOBS, CONTENTS,
+    COUNTERS, SEGMENTS,
+];
 
 /// Key of the row of `header` that is written with every commit.
 pub(crate) const HEADER_KEY: &[u8] = b"h";
@@ -81,6 +95,58 @@ pub(crate) fn etag(table: Table, key: &[u8]) -> Result<Etag, StoreError> {
 /// Key in `documents`, `tombstones` and `conflicts`.
 pub(crate) fn document(id: &DocumentId) -> Bytes {
     Bytes::copy_from_slice(id.key().as_bytes())
+}
+
+/// Stands between the texts of a key: neither ids nor names have it.
+const SEPARATOR: u8 = 0;
+
+/// What the keys of all that a document has begin with, in `counters` and `segments`.
+pub(crate) fn parts(document: &[u8]) -> Bytes {
+    let mut key = Vec::with_capacity(document.len() + 1);
+    key.extend_from_slice(document);
+    key.push(SEPARATOR);
+    key.into()
+}
+
+/// The document that a key of `counters` or `segments` is of.
+pub(crate) fn document_of(part: &Bytes) -> Bytes {
+    let end = part.iter().position(|byte| *byte == SEPARATOR).unwrap_or(part.len());
+    part.slice(..end)
+}
+
+/// Comes behind the keys of all that a document has, and before those of the next one.
+pub(crate) fn behind_parts(document: &[u8]) -> Bytes {
+    let mut key = Vec::with_capacity(document.len() + 1);
+    key.extend_from_slice(document);
+    key.push(SEPARATOR + 1);
+    key.into()
+}
+
+/// Key in `counters`.
+pub(crate) fn counter(id: &DocumentId, name: &CounterName) -> Bytes {
+    let (id, name) = (id.key().as_bytes(), name.key().as_bytes());
+    [id, &[SEPARATOR], name].concat().into()
+}
+
+/// What the keys of all segments of a time series begin with.
+pub(crate) fn series(id: &DocumentId, name: &SeriesName) -> Bytes {
+    let (id, name) = (id.key().as_bytes(), name.key().as_bytes());
+    [id, &[SEPARATOR], name, &[SEPARATOR]].concat().into()
+}
+
+/// Key in `segments`.
+pub(crate) fn segment(id: &DocumentId, name: &SeriesName, first: SeriesTime) -> Bytes {
+    [&series(id, name)[..], &first.to_be_bytes()].concat().into()
+}
+
+/// The id that a key of `documents` is, in lower case.
+pub(crate) fn id(key: &[u8]) -> Result<DocumentId, StoreError> {
+    let id = std::str::from_utf8(key).ok().and_then(|text| text.parse().ok());
+    id.ok_or_else(|| StoreError::Row {
+        table: DOCUMENTS.name,
+        key: key.to_vec(),
+        what: "the key is not the id of a document".into(),
+    })
 }
 
 /// Key in `blobs` and `contents`.

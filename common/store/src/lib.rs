@@ -22,7 +22,7 @@ pub use backup::{BackupError, BackupReader, Received};
 pub use contents::{Brought, Content, Staged, Staging};
 pub use error::StoreError;
 pub use keys::RecordKind;
-pub use read::{Lookup, Published, Snapshot};
+pub use read::{Lookup, Published, SeriesSummary, Snapshot};
 pub use store::{Identity, OpenError, Store};
 pub use write::{
     Applied, ApplyError, Begin, BeginError, Command, Expected, FollowError, Forget, ForgetError,

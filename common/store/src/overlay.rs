@@ -3,13 +3,19 @@
 //! Later intents of a group read what earlier ones wrote; an intent that fails takes back just
 //! what it wrote itself. Owned by the writer, used by one thread.
 
-use std::{any::Any, collections::HashMap, sync::Arc};
+use std::{
+    any::Any,
+    cmp::Ordering,
+    collections::{BTreeSet, HashMap},
+    iter,
+    sync::Arc,
+};
 
 use bytes::Bytes;
 
 use crate::{
-    engine::{EngineError, Snapshot, Table, WriteBatch},
-    keys::TABLES,
+    engine::{Direction, EngineError, Scan, ScanRange, Snapshot, Table, WriteBatch},
+    keys::{COUNTERS, SEGMENTS, TABLES},
 };
 
 #[cfg(test)]
@@ -25,6 +31,9 @@ thread_local! {
 pub(crate) struct Overlay {
     base: Arc<dyn Snapshot>,
     written: Vec<HashMap<Bytes, Option<Bytes>>>,
+    /// Keys that were written in the tables that are scanned, in order; some may have been taken
+    /// back.
+    order: [BTreeSet<Bytes>; ORDERED.len()],
     undo: Vec<Undo>,
     /// What must not go before the group is committed.
     held: Vec<Box<dyn Any>>,
@@ -41,7 +50,8 @@ impl Overlay {
     /// Nothing written yet over `base`.
     pub(crate) fn new(base: Arc<dyn Snapshot>) -> Self {
         let written = TABLES.iter().map(|_| HashMap::new()).collect();
-        Self { base, written, undo: Vec::new(), held: Vec::new() }
+        let order = Default::default();
+        Self { base, written, order, undo: Vec::new(), held: Vec::new() }
     }
 
     /// The value at `key` as this group sees it.
@@ -64,6 +74,45 @@ impl Overlay {
     /// Keeps something until the group is committed, or refused.
     pub(crate) fn hold(&mut self, something: impl Any) {
         self.held.push(Box::new(something));
+    }
+
+    /// The rows of one of the tables that are scanned, as this group sees them.
+    pub(crate) fn scan(&self, table: Table, range: ScanRange, direction: Direction) -> Scan<'_> {
+        let order = ORDERED.iter().position(|ordered| *ordered == table);
+        let written = order.filter(|_| !range.is_empty()).map(|at| {
+            let keys = self.order[at].range((range.start.clone(), range.end.clone()));
+            let forward = direction == Direction::Forward;
+            let keys: Box<dyn Iterator<Item = &Bytes> + Send> =
+                if forward { Box::new(keys) } else { Box::new(keys.rev()) };
+            keys
+        });
+        let mut written = written.into_iter().flatten().peekable();
+        let mut base = self.base.scan(table, range, direction).peekable();
+        let rows = &self.written[place(table)];
+        Box::new(iter::from_fn(move || {
+            loop {
+                let order = match (base.peek(), written.peek()) {
+                    (None, None) => return None,
+                    (Some(Ok((one, _))), Some(other)) if direction == Direction::Forward => {
+                        one.cmp(other)
+                    }
+                    (Some(Ok((one, _))), Some(other)) => (*other).cmp(one),
+                    (Some(_), _) => Ordering::Less,
+                    (None, Some(_)) => Ordering::Greater,
+                };
+                let before = if order == Ordering::Greater { None } else { base.next() };
+                if order == Ordering::Less {
+                    return before;
+                }
+                let key = written.next()?;
+                match rows.get(key) {
+                    Some(Some(row)) => return Some(Ok((key.clone(), row.clone()))),
+                    Some(None) => {}
+                    None if before.is_some() => return before,
+                    None => {}
+                }
+            }
+        }))
     }
 
     /// The rows of a table that this group has written or removed, in no order.
@@ -89,6 +138,9 @@ impl Overlay {
     }
 
     fn write(&mut self, table: Table, key: Bytes, value: Option<Bytes>) {
+        if let Some(at) = ORDERED.iter().position(|ordered| *ordered == table) {
+            self.order[at].insert(key.clone());
+        }
         let before = self.written[place(table)].insert(key.clone(), value);
         self.undo.push(Undo { table, key, before });
     }
@@ -136,6 +188,9 @@ impl Overlay {
         batch
     }
 }
+
+/// The tables that are scanned while they are written.
+const ORDERED: [Table; 2] = [COUNTERS, SEGMENTS];
 
 /// Where a table stands in `TABLES`: its id counts from one.
 fn place(table: Table) -> usize {

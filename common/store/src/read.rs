@@ -3,6 +3,8 @@
 //! Readers, the tail and the services read through this and nothing else, so nobody sees what a
 //! power cut can undo (invariant I4).
 
+mod parts;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -10,12 +12,14 @@ use jackdaw_common::{ChangeVector, DatabaseId, DocumentId, Etag, RunId, Version}
 
 use crate::{
     contents::{Contents, Epoch},
-    engine::{self, Direction, ScanRange, Table},
+    engine::{self, Direction, EngineError, ScanRange, Table},
     error::StoreError,
     keys::{self, RecordKind},
     tables::{changes::ChangeRow, codec::RowError, cursors::Cursor, header::Header, heads::Head},
     write::corrupt,
 };
+
+pub use parts::SeriesSummary;
 
 /// How far a database is, for whoever waits for news.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -180,7 +184,7 @@ impl Snapshot {
     }
 
     /// The lower-cased ids behind `after` of all documents there are, live, deleted and in
-    /// conflict, ascending.
+    /// conflict, and of those of which there is no more than a counter or a time series; ascending.
     pub fn ids_after(
         &self,
         after: &[u8],
@@ -189,24 +193,48 @@ impl Snapshot {
             [] => ScanRange::all(),
             after => ScanRange::after(Bytes::copy_from_slice(after)),
         };
-        let tables = [keys::DOCUMENTS, keys::TOMBSTONES, keys::CONFLICTS];
-        let mut scans =
-            tables.map(|table| self.engine.scan(table, range(), Direction::Forward).peekable());
+        let tables = [keys::DOCUMENTS, keys::TOMBSTONES, keys::CONFLICTS].into_iter();
+        let documents = tables.map(|table| -> Ids<'_> {
+            let scan = self.engine.scan(table, range(), Direction::Forward);
+            Box::new(scan.map(|row| row.map(|(key, _)| key)))
+        });
+        let parts = [keys::COUNTERS, keys::SEGMENTS].into_iter().filter(|_| self.header.parts > 0);
+        let parts = parts.map(|table| -> Ids<'_> {
+            let from = if after.is_empty() { Bytes::new() } else { keys::behind_parts(after) };
+            Box::new(self.documents_of_parts(table, from))
+        });
+        let mut ids: Vec<_> = documents.chain(parts).map(Iterator::peekable).collect();
         std::iter::from_fn(move || {
-            let mut least: Option<(usize, Option<Bytes>)> = None;
-            for (at, scan) in scans.iter_mut().enumerate() {
-                // What cannot be read comes first: it must not be passed over.
-                let key = match scan.peek() {
-                    Some(Ok((key, _))) => Some(key.clone()),
-                    Some(Err(_)) => None,
-                    None => continue,
-                };
-                if least.as_ref().is_none_or(|(_, other)| key < *other) {
-                    least = Some((at, key));
+            // What cannot be read comes first: it must not be passed over.
+            for ids in &mut ids {
+                if let Some(error) = ids.next_if(Result::is_err) {
+                    return Some(error.map_err(StoreError::from));
                 }
             }
-            let next = scans.get_mut(least?.0)?.next()?;
-            Some(next.map(|(key, _)| key).map_err(StoreError::from))
+            let heads = ids.iter_mut().filter_map(|ids| ids.peek()?.as_ref().ok().cloned());
+            let least = heads.min()?;
+            for ids in &mut ids {
+                ids.next_if(|id| id.as_ref().is_ok_and(|id| *id == least));
+            }
+            Some(Ok(least))
+        })
+    }
+
+    /// The documents that have something in one of the tables of parts, from a key on.
+    fn documents_of_parts(
+        &self,
+        table: Table,
+        mut from: Bytes,
+    ) -> impl Iterator<Item = Result<Bytes, EngineError>> + Send + '_ {
+        std::iter::from_fn(move || {
+            let range =
+                if from.is_empty() { ScanRange::all() } else { ScanRange::from(from.clone()) };
+            let first = self.engine.scan(table, range, Direction::Forward).next()?;
+            Some(first.map(|(key, _)| {
+                let document = keys::document_of(&key);
+                from = keys::behind_parts(&document);
+                document
+            }))
         })
     }
 
@@ -252,6 +280,9 @@ impl Snapshot {
             .collect()
     }
 }
+
+/// Ids of documents, in order.
+type Ids<'a> = Box<dyn Iterator<Item = Result<Bytes, EngineError>> + Send + 'a>;
 
 /// What an engine says of the database in it; `None` when there is none.
 pub(crate) fn header(engine: &dyn engine::Snapshot) -> Result<Option<Header>, StoreError> {

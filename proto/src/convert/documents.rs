@@ -1,11 +1,19 @@
 //! Documents and the commands that write them.
 //!
-//! Bodies pass as they are: whether one is JSON is checked where they enter a database.
+//! Bodies pass as they are: whether one is JSON is checked where they enter a database. What is of
+//! counters is in [`counters`], what is of time series in [`series`].
+
+pub mod counters;
+pub mod series;
 
 use bytes::Bytes;
 use jackdaw_common::{ChangeVector, Content, DocumentId, Etag, Version};
 use prost::Message as _;
 
+use self::{
+    counters::{DeleteCounter, IncrementCounter},
+    series::{AppendTimeSeries, DeleteTimeSeriesRange},
+};
 use crate::{
     convert::{attachments::attachments, change_vector, time::timestamp},
     documents as wire,
@@ -16,12 +24,20 @@ use crate::{
 pub const CONFLICT_DETAIL: &str = "jackdaw.documents.v1.DocumentConflict";
 
 /// One step of a transaction, its fields checked.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Command {
     /// Creates or replaces a document.
     Put(Put),
     /// Deletes a document.
     Delete(Delete),
+    /// Adds to a counter.
+    IncrementCounter(IncrementCounter),
+    /// Deletes a counter.
+    DeleteCounter(DeleteCounter),
+    /// Puts entries into a time series.
+    AppendTimeSeries(AppendTimeSeries),
+    /// Deletes entries of a time series.
+    DeleteTimeSeriesRange(DeleteTimeSeriesRange),
 }
 
 /// A put, its fields checked but for the body.
@@ -73,13 +89,27 @@ pub fn delete(
 /// Reads the command that stands at `path`; `None` after adding what is wrong.
 pub fn command(path: &str, command: wire::Command, violations: &mut Violations) -> Option<Command> {
     use wire::command::Command as Step;
+    let at = |field| format!("{path}.{field}");
     match command.command {
-        Some(Step::Put(it)) => put(&format!("{path}.put"), Some(it), violations).map(Command::Put),
-        Some(Step::Delete(it)) => {
-            delete(&format!("{path}.delete"), Some(it), violations).map(Command::Delete)
+        Some(Step::Put(it)) => put(&at("put"), Some(it), violations).map(Command::Put),
+        Some(Step::Delete(it)) => delete(&at("delete"), Some(it), violations).map(Command::Delete),
+        Some(Step::IncrementCounter(it)) => {
+            counters::increment(&at(counters::INCREMENT), Some(it), violations)
+                .map(Command::IncrementCounter)
+        }
+        Some(Step::DeleteCounter(it)) => {
+            counters::delete(&at(counters::DELETE), Some(it), violations)
+                .map(Command::DeleteCounter)
+        }
+        Some(Step::AppendTimeSeries(it)) => {
+            series::append(&at(series::APPEND), Some(it), violations).map(Command::AppendTimeSeries)
+        }
+        Some(Step::DeleteTimeSeriesRange(it)) => {
+            series::delete(&at(series::DELETE), Some(it), violations)
+                .map(Command::DeleteTimeSeriesRange)
         }
         None => {
-            violations.add(path, "is neither put nor delete");
+            violations.add(path, "is no command");
             None
         }
     }
@@ -104,26 +134,37 @@ pub fn document(etag: Etag, version: Version) -> wire::Document {
         last_modified: Some(timestamp(version.last_modified)),
         attachments: attachments(&version.attachments),
         body: body(version.content),
+        counters: Vec::new(),
+        time_series: Vec::new(),
+        continued: false,
     }
 }
 
-/// What a command wrote, as it goes out.
+/// What a command wrote, as it goes out; `value` is what a counter has come to.
 #[must_use]
-pub fn written(id: &DocumentId, vector: &ChangeVector, etag: Etag) -> wire::Written {
+pub fn written(
+    id: &DocumentId,
+    vector: &ChangeVector,
+    etag: Etag,
+    value: Option<i64>,
+) -> wire::Written {
     wire::Written {
         id: id.as_str().to_owned(),
         change_vector: change_vector::text(vector),
         etag: etag.get(),
+        counter_value: value,
     }
 }
 
 /// A committed change as it goes out.
 #[must_use]
 pub fn change(etag: Etag, version: &Version, conflicted: bool) -> wire::Change {
-    let kind = match (&version.content, conflicted) {
-        (_, true) => wire::ChangeKind::Conflict,
-        (Content::Document(_), false) => wire::ChangeKind::Put,
-        (Content::Tombstone, false) => wire::ChangeKind::Delete,
+    let (kind, name) = match &version.content {
+        Content::Counter(counter) => (wire::ChangeKind::Counter, counter.name.as_str()),
+        Content::Segment(segment) => (wire::ChangeKind::TimeSeries, segment.extent.name.as_str()),
+        _ if conflicted => (wire::ChangeKind::Conflict, ""),
+        Content::Document(_) => (wire::ChangeKind::Put, ""),
+        Content::Tombstone => (wire::ChangeKind::Delete, ""),
     };
     wire::Change {
         etag: etag.get(),
@@ -131,6 +172,7 @@ pub fn change(etag: Etag, version: &Version, conflicted: bool) -> wire::Change {
         collection: version.collection.as_str().to_owned(),
         kind: kind.into(),
         change_vector: change_vector::text(&version.vector),
+        name: name.to_owned(),
     }
 }
 
@@ -139,7 +181,7 @@ pub fn change(etag: Etag, version: &Version, conflicted: bool) -> wire::Change {
 pub fn conflict(versions: Vec<Version>) -> wire::DocumentConflict {
     let id = versions.first().map(|version| version.id.as_str().to_owned()).unwrap_or_default();
     let versions = versions.into_iter().map(conflict_version).collect();
-    wire::DocumentConflict { id, versions, omitted_versions: 0 }
+    wire::DocumentConflict { id, versions, ..wire::DocumentConflict::default() }
 }
 
 /// The same within an error: without bodies and attachments where they do not fit, and where even
@@ -175,7 +217,7 @@ fn conflict_version(version: Version) -> wire::ConflictVersion {
 fn body(content: Content) -> Bytes {
     match content {
         Content::Document(body) => body,
-        Content::Tombstone => Bytes::new(),
+        Content::Tombstone | Content::Counter(_) | Content::Segment(_) => Bytes::new(),
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod blobs;
 mod items;
+mod parts;
 #[cfg(test)]
 mod tests;
 

@@ -149,8 +149,9 @@ reasons! {
             "The body of a document is larger than a body may be.",
             "Divide the document.";
         TransactionTooLarge = "TRANSACTION_TOO_LARGE", ResourceExhausted,
-            "A transaction has more commands or bytes than a transaction may have.",
-            "Divide the transaction.";
+            "A transaction has more commands or bytes than a transaction may have, or would write \
+             more rows; `what` says which, `most` how many may be.",
+            "Divide the transaction; of rows, each part of a time series that is written is one.";
         AttachmentNotFound = "ATTACHMENT_NOT_FOUND", NotFound,
             "The document has no attachment of this name.",
             "Check the name.";
@@ -166,6 +167,16 @@ reasons! {
         ContentCorrupt = "CONTENT_CORRUPT", DataLoss,
             "The content of an attachment does not read back as it was written.",
             "Check the disk, and put the attachment again, or restore the database from a copy.";
+        CounterNotFound = "COUNTER_NOT_FOUND", NotFound,
+            "The document has no counter of this name.",
+            "Check the name.";
+        CounterOverflow = "COUNTER_OVERFLOW", OutOfRange,
+            "The value of a counter is beyond 64 bits, or an increment would lead it there, or \
+             what this database has added; then nothing is written.",
+            "Increment by less, or the other way; `ListCounters` has what each database has added.";
+        TimeSeriesNotFound = "TIME_SERIES_NOT_FOUND", NotFound,
+            "The document has no time series of this name: none with an entry.",
+            "Check the name.";
         RangeInvalid = "RANGE_INVALID", OutOfRange,
             "The range begins behind the end of the content.",
             "Begin at `size` or before.";

@@ -40,8 +40,16 @@ impl Precondition {
 }
 
 /// Collects the wrong fields of a request.
+///
+/// Those behind the first [`VIOLATIONS_MAX`] are only counted: a request may have millions.
 #[derive(Clone, Debug, Default)]
-pub struct Violations(Vec<Violation>);
+pub struct Violations {
+    named: Vec<Violation>,
+    unnamed: usize,
+}
+
+/// Wrong fields that are held in memory: far more than an answer has room for.
+const VIOLATIONS_MAX: usize = 1_024;
 
 impl Violations {
     /// None yet.
@@ -52,7 +60,11 @@ impl Violations {
 
     /// Adds a field.
     pub fn add(&mut self, path: impl Into<String>, text: impl Display) {
-        self.0.push(Violation { path: path.into(), text: text.to_string() });
+        if self.named.len() == VIOLATIONS_MAX {
+            self.unnamed += 1;
+            return;
+        }
+        self.named.push(Violation { path: path.into(), text: text.to_string() });
     }
 
     /// The value, or `None` after adding the field.
@@ -67,7 +79,7 @@ impl Violations {
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.named.is_empty()
     }
 
     /// The error that names them all, when there is one.
@@ -76,7 +88,7 @@ impl Violations {
     ///
     /// `FIELD_INVALID` with all fields.
     pub fn finish(self) -> Result<(), WireError> {
-        match WireError::fields(self.0) {
+        match WireError::fields(self.named, self.unnamed) {
             Some(error) => Err(error),
             None => Ok(()),
         }
@@ -104,13 +116,13 @@ impl WireError {
             .violating(path, text)
     }
 
-    /// `FIELD_INVALID` about these fields, if there are any.
-    fn fields(violations: Vec<Violation>) -> Option<Self> {
+    /// `FIELD_INVALID` about these fields and so many more, if there are any.
+    fn fields(violations: Vec<Violation>, unnamed: usize) -> Option<Self> {
         let mut violations = violations.into_iter();
         let first = violations.next()?;
         let mut error = Self::field(first.path, first.text);
         error.violations.extend(violations);
-        let others = error.violations.len() - 1;
+        let others = error.violations.len() - 1 + unnamed;
         if others > 0 {
             error.message = format!("{} (and {others} more)", error.message);
             error = error.with("others", others);

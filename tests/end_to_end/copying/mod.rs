@@ -1,4 +1,5 @@
-//! What is copied: real data, and what is attached to it.
+//! What is copied: real data, what is attached to it, counters and time series.
 
 mod attachments;
 mod data;
+mod parts;

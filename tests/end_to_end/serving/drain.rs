@@ -94,7 +94,7 @@ async fn whatever_peers_do_a_service_ends_within_ten_seconds() -> Result<()> {
     states.message().await?.context("no state")?;
     // Nothing is read of it, and its window is full.
     let other = Client::connect(&pair.sender.url(), &administrator).await?;
-    let all = StreamDocumentsRequest { database: "shop".into(), id_prefix: String::new() };
+    let all = StreamDocumentsRequest { database: "shop".into(), ..Default::default() };
     let _unread = other.documents().stream_documents(all).await?;
     sleep(FILLED).await;
     let _half_open = TcpStream::connect(pair.sender.address()).await?;
@@ -140,7 +140,7 @@ async fn calls_that_only_watch_do_not_hold_the_end_up() -> Result<()> {
 async fn a_second_signal_ends_a_service_that_drains() -> Result<()> {
     let mut pair = Pair::new().await?;
     pair.source.write("shop", documents("things", 40_000, &"x".repeat(1_000)), 1_000).await?;
-    let all = StreamDocumentsRequest { database: "shop".into(), id_prefix: String::new() };
+    let all = StreamDocumentsRequest { database: "shop".into(), ..Default::default() };
     let _unread = pair.source.documents().stream_documents(all).await?;
     sleep(FILLED).await;
     let began = Instant::now();

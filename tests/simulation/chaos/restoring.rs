@@ -6,8 +6,8 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use jackdaw_common::{Etag, IncarnationId};
-use jackdaw_store::{Snapshot as Rows, declare, engine::Snapshot};
+use jackdaw_common::{Content, Etag, IncarnationId, Version, item::series::Points};
+use jackdaw_store::{Snapshot as Rows, declare, engine::Snapshot, tables::changes::ChangeRow};
 use jackdaw_tests::random::Random;
 use tokio::time::Instant;
 
@@ -199,9 +199,8 @@ impl World {
                 let contents = || {
                     let rows = Rows::inspect(engine).unwrap().unwrap();
                     let rows = rows.changes_after(Etag::ZERO).map(Result::unwrap);
-                    let row = |row: jackdaw_store::tables::changes::ChangeRow| {
-                        (row.etag, row.version.id.clone(), row.version.content_hash())
-                    };
+                    let row =
+                        |row: ChangeRow| (row.etag, row.version.id.clone(), says(&row.version));
                     rows.map(row).collect::<Vec<_>>()
                 };
                 let before = contents();
@@ -230,5 +229,18 @@ impl World {
             let owed = || truth.owed(&edges).map(|what| Violation { invariant: "P1", what });
             behind.or_else(owed)
         })
+    }
+}
+
+/// What a version says, whoever has written it.
+fn says(version: &Version) -> String {
+    match &version.content {
+        Content::Document(_) | Content::Tombstone => format!("{:?}", version.content_hash()),
+        Content::Counter(counter) => format!("{:?}", counter.partials.value()),
+        Content::Segment(segment) => {
+            let points = Points::decode(&segment.points).unwrap();
+            let incremental = segment.extent.name.is_incremental();
+            format!("{:?}", points.read(incremental).collect::<Vec<_>>())
+        }
     }
 }

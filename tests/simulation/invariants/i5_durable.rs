@@ -40,6 +40,23 @@ impl Invariant for Durable {
         holds(missing.is_none(), || format!("node {node} answered {missing:?}, durable is {last}"))
     }
 
+    fn answered_parts(&mut self, truth: &Truth, node: usize, written: &[Written]) -> Check {
+        let durable = truth.nodes[node].durable.as_ref();
+        let last = durable.map_or(Etag::ZERO, |durable| durable.header.last_etag);
+        let missing = written.iter().find(|written| {
+            // What the same transaction wrote again, or removed, has no row.
+            let row = truth.nodes[node].journal.get(&written.etag);
+            let same = row.is_none_or(|row| {
+                row.key == written.id.key()
+                    && row.part.is_some()
+                    && row.vector == written.vector
+                    && truth.has(node, row)
+            });
+            !written.etag.is_zero() && (written.etag > last || !same)
+        });
+        holds(missing.is_none(), || format!("node {node} answered {missing:?}, durable is {last}"))
+    }
+
     fn frame(&mut self, truth: &Truth, on: Connection, frame: &Frame<'_>) -> Check {
         let (Frame::Answers(frame) | Frame::Arrives(frame)) = frame else { return Ok(()) };
         match frame {
@@ -80,7 +97,7 @@ fn moved(
         let journal = &truth.nodes[from].journal;
         let range = (std::ops::Bound::Excluded(was), std::ops::Bound::Included(*cursor));
         for (etag, change) in journal.range(range) {
-            holds(truth.covers(node, &change.key, &change.vector), || {
+            holds(truth.has(node, change), || {
                 format!(
                     "node {node} stands at {cursor} of node {from} and lacks {etag}: {change:?}, \
                      it has {:?}",

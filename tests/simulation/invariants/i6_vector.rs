@@ -23,12 +23,12 @@ impl Invariant for Vector {
                 continue;
             }
             let range = (Bound::Excluded(before), Bound::Included(entry.etag));
-            for (etag, (key, vector)) in minted.range(range) {
-                holds(truth.covers(commit.node, key, vector), || {
+            for (etag, change) in minted.range(range) {
+                holds(truth.has(commit.node, change), || {
                     format!(
-                        "node {} claims {entry:?} and lacks {etag}: {key} {vector:?}, it has {:?}",
+                        "node {} claims {entry:?} and lacks {etag}: {change:?}, it has {:?}",
                         commit.node,
-                        truth.nodes[commit.node].heads.get(key)
+                        truth.nodes[commit.node].heads.get(&change.key)
                     )
                 })?;
             }

@@ -5,10 +5,21 @@ use std::collections::BTreeMap;
 use jackdaw_common::Etag;
 
 use super::{Check, Invariant, holds};
-use crate::oracle::truth::{Commit, Key, Truth};
+use crate::oracle::{
+    parts::Part,
+    truth::{Change, Commit, Key, Truth},
+};
 
-/// The etag that each version was given, by document and vector.
-pub(super) struct Again(Vec<BTreeMap<(Key, Vec<u8>), Etag>>);
+/// What a version is known by: what it is of, and its vector. Pieces of a series that was cut have
+/// one vector, and spans of their own.
+type Known = (Key, Option<Part>, Vec<u8>);
+
+/// The etag that each version was given.
+pub(super) struct Again(Vec<BTreeMap<Known, Etag>>);
+
+fn known(change: &Change) -> Known {
+    (change.key.clone(), change.part.clone(), change.vector.to_bytes())
+}
 
 impl Again {
     pub(super) fn new(nodes: usize) -> Self {
@@ -24,8 +35,7 @@ impl Invariant for Again {
     fn committed(&mut self, truth: &Truth, commit: &Commit) -> Check {
         for etag in &commit.changes {
             let change = &truth.nodes[commit.node].journal[etag];
-            let version = (change.key.clone(), change.vector.to_bytes());
-            let before = self.0[commit.node].insert(version, *etag);
+            let before = self.0[commit.node].insert(known(change), *etag);
             holds(before.is_none(), || {
                 format!("node {} gave {change:?} etags {before:?} and {etag}", commit.node)
             })?;
@@ -35,7 +45,6 @@ impl Invariant for Again {
 
     fn rebuilt(&mut self, truth: &Truth, node: usize) {
         let journal = truth.nodes[node].journal.iter();
-        let versions = journal.map(|(etag, it)| ((it.key.clone(), it.vector.to_bytes()), *etag));
-        self.0[node] = versions.collect();
+        self.0[node] = journal.map(|(etag, it)| (known(it), *etag)).collect();
     }
 }

@@ -1,7 +1,8 @@
 //! I8: a reader of a copy sees states that the source was in, one after the other, and no others.
 //!
 //! Every node's documents are its own: what another node holds of them must be what they were
-//! between two of its transactions, and never an earlier state than before.
+//! between two of its transactions, and never an earlier state than before. So it is with what they
+//! have: what that was is told by the account of what clients did, not by rows.
 
 use std::collections::BTreeMap;
 
@@ -74,6 +75,13 @@ impl Invariant for Whole {
     fn committed(&mut self, truth: &Truth, commit: &Commit) -> Check {
         self.own(truth, commit);
         let mut changed = Vec::new();
+        for (key, change) in &commit.shown {
+            let Some(head) = writer(key).filter(|head| *head != commit.node) else { continue };
+            self.seen[commit.node][head].fingerprint ^= change;
+            if !changed.contains(&head) {
+                changed.push(head);
+            }
+        }
         for (key, before) in &commit.before {
             let Some(head) = writer(key).filter(|head| *head != commit.node) else { continue };
             let now = truth.nodes[commit.node].heads.get(key);
@@ -90,11 +98,12 @@ impl Invariant for Whole {
             holds(next.is_some(), || {
                 format!(
                     "node {} shows of node {head} what never was, or was earlier ({places:?} of \
-                     {} states, it was at {}): {:?}",
+                     {} states, it was at {}): {:?}, {:?}",
                     commit.node,
                     self.heads[head].count,
                     seen.place,
-                    commit.before.keys().collect::<Vec<_>>()
+                    commit.before.keys().collect::<Vec<_>>(),
+                    commit.places
                 )
             })?;
             seen.place = next.unwrap_or_default();
@@ -115,10 +124,18 @@ impl Whole {
             if writer(&change.key) != Some(commit.node) {
                 continue;
             }
-            if transaction != change.transaction.first && !transaction.is_zero() {
-                head.state();
+            let first = change.transaction.first;
+            if transaction != first {
+                if !transaction.is_zero() {
+                    head.state();
+                }
+                let replayed = commit.replayed.get(&first).and_then(|it| it.as_ref().ok());
+                head.fingerprint ^= replayed.map_or(0, |replayed| replayed.print);
             }
-            transaction = change.transaction.first;
+            transaction = first;
+            if change.part.is_some() {
+                continue;
+            }
             let before = match change.hash {
                 Some(hash) => head.documents.insert(change.key.clone(), hash),
                 None => head.documents.remove(&change.key),

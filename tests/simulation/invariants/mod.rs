@@ -12,6 +12,7 @@ mod i5_durable;
 mod i6_vector;
 mod i7_again;
 mod i8_whole;
+mod parts;
 mod restores;
 
 use jackdaw_common::DatabaseId;
@@ -21,7 +22,9 @@ use crate::oracle::{
     Connection, Frame,
     truth::{Commit, Truth},
 };
+pub(crate) use i8_whole::writer;
 pub(crate) use i10_quiet::Traffic;
+pub(crate) use parts::{contradicting, recounted, unequal};
 pub(crate) use restores::named;
 
 /// What there is to know of the world before it begins.
@@ -58,6 +61,11 @@ pub(crate) trait Invariant: Send {
         Ok(())
     }
 
+    /// The same, of counters and series.
+    fn answered_parts(&mut self, _truth: &Truth, _node: usize, _written: &[Written]) -> Check {
+        Ok(())
+    }
+
     /// A frame was seen.
     fn frame(&mut self, _truth: &Truth, _on: Connection, _frame: &Frame<'_>) -> Check {
         Ok(())
@@ -79,6 +87,7 @@ pub(crate) fn all(shape: &Shape) -> Vec<Box<dyn Invariant>> {
         Box::new(i7_again::Again::new(shape.nodes)),
         Box::new(i11_counted::Counted::default()),
         Box::new(i12_bounded::Bounded::default()),
+        Box::new(parts::Account),
     ];
     if shape.restoring {
         all.push(Box::new(restores::Forks));

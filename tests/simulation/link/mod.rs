@@ -95,6 +95,7 @@ struct Inner {
     items: AtomicU64,
     altered: AtomicU64,
     reconciled: AtomicU64,
+    merged: AtomicU64,
     /// By a planted bug: where destinations were before their source was restored.
     old: Mutex<BTreeMap<(usize, usize), Etag>>,
     /// By a planted bug: the generation with which an owner was fenced, and stays.
@@ -117,6 +118,7 @@ impl Network {
             items: AtomicU64::new(0),
             altered: AtomicU64::new(0),
             reconciled: AtomicU64::new(0),
+            merged: AtomicU64::new(0),
             old: Mutex::default(),
             fenced: Mutex::default(),
         }))
@@ -145,6 +147,11 @@ impl Network {
     /// Documents that full reconciles have removed so far.
     pub(crate) fn reconciled(&self) -> u64 {
         self.0.reconciled.load(Ordering::Relaxed)
+    }
+
+    /// Items that were merged with what was there, so far.
+    pub(crate) fn merged(&self) -> u64 {
+        self.0.merged.load(Ordering::Relaxed)
     }
 
     /// Connections between two so far, also those that came to nothing.

@@ -8,8 +8,12 @@ use std::{
 
 use bytes::BytesMut;
 use jackdaw_common::{
-    Etag,
+    Content, Etag, Item, Partial, Partials, Segment,
     frame::{Ack, BatchEnd, ToReceiver, ToSender},
+    item::{
+        Extent,
+        series::{NewEntry, Points, SeriesEntry},
+    },
 };
 use jackdaw_proto::{
     convert::replication::{OutgoingItem, decode_items},
@@ -120,27 +124,7 @@ impl Requests {
                     Some(standing.header.vector.clone())
                 });
             }
-            (Some(Planted::LostItem), ToReceiver::BatchBegin { .. }) => {
-                self.lost = 0;
-                self.encoded.clear();
-            }
-            (Some(Planted::LostItem), ToReceiver::Items(items)) => {
-                let mut all = Vec::new();
-                if decode_items(items.clone(), &mut all, usize::MAX).is_ok() && all.len() > 1 {
-                    all.pop();
-                    self.lost += 1;
-                    let mut bytes = BytesMut::new();
-                    for item in &all {
-                        OutgoingItem::new(item).append_to(&mut bytes);
-                    }
-                    *items = bytes.freeze();
-                }
-                self.encoded.extend_from_slice(items);
-            }
-            (Some(Planted::LostItem), ToReceiver::BatchEnd(end)) => {
-                end.items -= self.lost;
-                end.checksum = xxhash_rust::xxh3::xxh3_64(&self.encoded);
-            }
+            (Some(planted), _) if planted.changes_items() => self.change(planted, &mut frame),
             (Some(Planted::OldCursor), ToReceiver::BatchBegin { after, .. }) => {
                 *after = self.stands().min(*after);
             }
@@ -161,6 +145,80 @@ impl Requests {
         }
         frame
     }
+}
+
+impl Requests {
+    /// By a planted bug, items are others than were sent, and the batch agrees.
+    fn change(&mut self, planted: Planted, frame: &mut ToReceiver) {
+        match frame {
+            ToReceiver::BatchBegin { .. } => {
+                self.lost = 0;
+                self.encoded.clear();
+            }
+            ToReceiver::Items(items) => {
+                let mut all = Vec::new();
+                decode_items(items.clone(), &mut all, usize::MAX).expect("it was just packed");
+                let count = all.len();
+                changed(planted, &mut all);
+                self.lost += (count - all.len()) as u64;
+                let mut bytes = BytesMut::new();
+                for item in &all {
+                    OutgoingItem::new(item).append_to(&mut bytes);
+                }
+                *items = bytes.freeze();
+                self.encoded.extend_from_slice(items);
+            }
+            ToReceiver::BatchEnd(end) => {
+                end.items -= self.lost;
+                end.checksum = xxhash_rust::xxh3::xxh3_64(&self.encoded);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// What becomes of a frame's worth of items.
+fn changed(planted: Planted, items: &mut Vec<Item>) {
+    let is_deleted = |item: &Item| match &item.version.content {
+        Content::Counter(counter) => counter.partials.is_empty(),
+        _ => false,
+    };
+    match planted {
+        Planted::LostItem if items.len() > 1 => {
+            items.pop();
+        }
+        Planted::LostSegment => {
+            items.retain(|item| !matches!(item.version.content, Content::Segment(_)));
+        }
+        Planted::LostUncounting => items.retain(|item| !is_deleted(item)),
+        Planted::CountedTwice => items.iter_mut().for_each(|item| {
+            if let Content::Counter(counter) = &mut item.version.content {
+                let twice = |it: &Partial| Partial { value: it.value.wrapping_mul(2), ..*it };
+                let twice = counter.partials.as_slice().iter().map(twice).collect();
+                counter.partials = Partials::new(twice).unwrap();
+            }
+        }),
+        Planted::LostDeadRange => items.iter_mut().for_each(|item| {
+            if let Content::Segment(segment) = &mut item.version.content {
+                let points = undead(&Points::decode(&segment.points).unwrap());
+                let Extent { name, span, .. } = segment.extent.clone();
+                *segment = Segment::of(name, span, &points);
+            }
+        }),
+        _ => {}
+    }
+}
+
+/// The entries without the deletions; of siblings one is enough here.
+fn undead(points: &Points) -> Points {
+    let mut all = Points::default();
+    for siblings in points.entries().chunk_by(|one, other| one.time == other.time) {
+        let SeriesEntry { time, values, tag, origin } = siblings[0].clone();
+        let mut one = Points::default();
+        one.append(NewEntry::new(time, values, tag).unwrap(), false, origin);
+        all.extend(one);
+    }
+    all
 }
 
 /// What a receiver says, on its way.
@@ -190,6 +248,9 @@ impl Tap for Responses {
             (self.network.0.planted, &mut frame)
         {
             ack.outcomes.applied = ack.outcomes.applied.saturating_sub(1);
+        }
+        if let ToSender::Ack(ack) = &frame {
+            self.network.0.merged.fetch_add(ack.outcomes.merged, Ordering::Relaxed);
         }
         if let ToSender::Ack(Ack { reconciled: Some(reconciled), .. }) = &frame {
             self.network.0.reconciled.fetch_add(reconciled.removed, Ordering::Relaxed);

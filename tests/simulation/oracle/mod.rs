@@ -1,5 +1,7 @@
 //! Who watches: gets told of every commit, read, answer and frame, and asks every invariant.
 
+pub(crate) mod model;
+pub(crate) mod parts;
 mod restores;
 pub(crate) mod truth;
 
@@ -10,7 +12,7 @@ use jackdaw_common::{
     frame::{ToReceiver, ToSender},
 };
 use jackdaw_store::{
-    Written,
+    Command, Written,
     engine::{Memory, Operation},
     tables::header::Header,
 };
@@ -19,6 +21,7 @@ use crate::{
     invariants::{self, Invariant},
     log::Log,
 };
+use model::Mark;
 use truth::{Commit, Edge, Truth};
 
 /// An invariant that does not hold.
@@ -64,7 +67,8 @@ impl Oracle {
     /// Of so many nodes.
     pub(crate) fn new(databases: Vec<DatabaseId>, shape: &invariants::Shape, log: Log) -> Self {
         let nodes = databases.iter().map(|_| truth::NodeTruth::default()).collect();
-        let truth = Truth { nodes, databases, ..Truth::default() };
+        let is_restoring = shape.restoring;
+        let truth = Truth { nodes, databases, is_restoring, ..Truth::default() };
         let invariants = invariants::all(shape);
         Self(Arc::new(Mutex::new(Inner { truth, invariants, violation: None, log })))
     }
@@ -115,13 +119,39 @@ impl Oracle {
         self.inner().ask(|invariant, truth| invariant.read(truth, node, header));
     }
 
-    /// A client was told that this is written.
-    pub(crate) fn answered(&self, node: usize, written: &[Written]) {
-        let mut inner = self.inner();
-        for written in written.iter().filter(|written| !written.etag.is_zero()) {
-            inner.truth.restores.owes(node, written.id.key(), &written.vector);
+    /// A client is going to do this.
+    pub(crate) fn intends(&self, mark: Mark, commands: Vec<Command>) {
+        self.inner().truth.model.intend(mark, commands);
+    }
+
+    /// A client was told that this is written, by a transaction with this mark; of each, whether it
+    /// is a document.
+    pub(crate) fn answered(&self, mark: Mark, written: &[(Written, bool)]) {
+        let (mut inner, node) = (self.inner(), mark.node);
+        let Inner { truth, .. } = &mut *inner;
+        for (written, document) in written.iter().filter(|(written, _)| !written.etag.is_zero()) {
+            let row = truth.nodes[node].journal.get(&written.etag);
+            let part = row.and_then(|row| row.part.clone());
+            if *document {
+                truth.restores.owes(node, written.id.key(), &written.vector);
+            } else if let Some(part) = part {
+                truth.restores.owes_part(node, written.id.key(), &part, &written.vector);
+            }
         }
-        inner.ask(|invariant, truth| invariant.answered(truth, node, written));
+        let of = |wanted| {
+            let some = written.iter().filter(move |(_, document)| *document == wanted);
+            some.map(|(written, _)| written.clone()).collect::<Vec<_>>()
+        };
+        let (documents, parts) = (of(true), of(false));
+        let told: Vec<_> = written.iter().map(|(written, _)| written.value).collect();
+        let wrong = truth.model.told(mark, &told);
+        inner.ask(|invariant, truth| {
+            invariant.answered(truth, node, &documents)?;
+            invariant.answered_parts(truth, node, &parts)
+        });
+        if let Some(wrong) = wrong {
+            inner.note("parts", Err(wrong));
+        }
     }
 
     /// A frame was seen.

@@ -6,7 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use jackdaw_common::{ChangeVector, Etag};
 use jackdaw_store::{Snapshot, engine::Memory};
 
-use super::truth::{Edge, Key, Truth, merged};
+use super::{
+    parts::Part,
+    truth::{Edge, Key, Truth, merged},
+};
 
 /// What is remembered besides the disks.
 #[derive(Clone, Debug, Default)]
@@ -14,6 +17,8 @@ pub(crate) struct Restores {
     /// Versions that a node held when a disk was set back, or answered since, of each document:
     /// nobody downstream of it may lack them.
     owed: BTreeMap<(usize, Key), ChangeVector>,
+    /// The same of counters and of spans of series.
+    owed_parts: BTreeMap<(usize, Key), Vec<(Part, ChangeVector)>>,
     /// Nodes that went back to an etag, and of which nobody has said so yet.
     pub(crate) forks: BTreeMap<usize, Fork>,
     /// What each node was told last that a source has, in full reconciles.
@@ -35,6 +40,13 @@ impl Restores {
         let owed = self.owed.entry((node, key.to_owned())).or_insert(ChangeVector::empty());
         owed.merge_from(vector);
     }
+
+    /// A node has answered that it holds this, or holds it.
+    pub(crate) fn owes_part(&mut self, node: usize, key: &str, part: &Part, vector: &ChangeVector) {
+        let owed = self.owed_parts.entry((node, key.to_owned())).or_default();
+        owed.retain(|(older, seen)| !(part.includes(older) && vector.covers(seen)));
+        owed.push((part.clone(), vector.clone()));
+    }
 }
 
 impl Truth {
@@ -43,10 +55,16 @@ impl Truth {
         let snapshot = Snapshot::inspect(visible).expect("the oracle reads").expect("a database");
         self.reread(node, &snapshot);
         self.restores.owed.retain(|(holder, _), _| *holder != node);
+        self.restores.owed_parts.retain(|(holder, _), _| *holder != node);
         let nodes = self.nodes.iter().enumerate();
         let held = nodes.flat_map(|(node, it)| it.heads.iter().map(move |held| (node, held)));
         for (node, (key, heads)) in held {
             self.restores.owes(node, key, &merged(heads));
+        }
+        for (node, it) in self.nodes.iter().enumerate() {
+            for (key, part, vector) in it.parts.all() {
+                self.restores.owes_part(node, key, &part, vector);
+            }
         }
     }
 
@@ -73,8 +91,28 @@ impl Truth {
 
     /// What is owed to somebody and not there: a version that a node has answered for or held.
     pub(crate) fn owed(&self, edges: &[Edge]) -> Option<String> {
+        self.owed_documents(edges).or_else(|| self.owed_parts(edges))
+    }
+
+    fn owed_parts(&self, edges: &[Edge]) -> Option<String> {
+        let owed = self.restores.owed_parts.iter();
+        let mut owed = owed.flat_map(|(of, parts)| parts.iter().map(move |part| (of, part)));
+        owed.find_map(|((holder, key), (part, vector))| {
+            // A deletion that a node remembers from before a restore beats what has not heard of
+            // it, and nobody behind that node hears of it.
+            let passes = |node: usize| !self.buries(node, key, vector);
+            let mut nodes = downstream(*holder, edges, passes).into_iter();
+            let lacks = nodes.find(|node| !self.has_part(*node, key, part, vector))?;
+            let (held, heads) =
+                (self.nodes[lacks].parts.describe(key), self.nodes[lacks].heads.get(key));
+            let what = format!("node {lacks} has {held} of {heads:?}");
+            Some(format!("node {holder} had {key} {part:?} {vector:?}, {what}"))
+        })
+    }
+
+    fn owed_documents(&self, edges: &[Edge]) -> Option<String> {
         self.restores.owed.iter().find_map(|((holder, key), vector)| {
-            let lacks = downstream(*holder, edges).into_iter().find(|node| {
+            let lacks = downstream(*holder, edges, |_| true).into_iter().find(|node| {
                 !self.covers(*node, key, vector) && !self.is_forgotten(*node, key, vector)
             })?;
             let held = self.nodes[lacks].heads.get(key);
@@ -83,12 +121,12 @@ impl Truth {
     }
 }
 
-/// The node, and all that what it has comes to.
-fn downstream(node: usize, edges: &[Edge]) -> BTreeSet<usize> {
+/// The node, and all that what it has comes to, as far as those between pass it on.
+fn downstream(node: usize, edges: &[Edge], passes: impl Fn(usize) -> bool) -> BTreeSet<usize> {
     let mut reached = BTreeSet::from([node]);
-    while let Some(edge) =
-        edges.iter().find(|edge| reached.contains(&edge.from) && !reached.contains(&edge.to))
-    {
+    while let Some(edge) = edges.iter().find(|edge| {
+        reached.contains(&edge.from) && !reached.contains(&edge.to) && passes(edge.from)
+    }) {
         reached.insert(edge.to);
     }
     reached

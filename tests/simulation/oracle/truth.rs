@@ -1,6 +1,6 @@
 //! What all nodes hold, as their disks say: every change there was, and each document now.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jackdaw_common::{
     ChangeVector, ContentHash, DatabaseId, DocumentId, Entry, Etag, IncarnationId, TransactionMark,
@@ -13,7 +13,11 @@ use jackdaw_store::{
     tables::{changes::ChangeRow, cursors::Cursor, header::Header},
 };
 
-use super::restores::Restores;
+use super::{
+    model::{Mark, Model, Replayed, Transaction},
+    parts::{Part, Parts, Place, Print},
+    restores::Restores,
+};
 
 /// A document's id, lower-cased.
 pub(crate) type Key = String;
@@ -22,7 +26,13 @@ pub(crate) type Key = String;
 #[derive(Clone, Debug)]
 pub(crate) struct Change {
     pub(crate) key: Key,
+    /// What it is of, beside the document.
+    pub(crate) part: Option<Part>,
     pub(crate) vector: ChangeVector,
+    /// The deletion that it came after.
+    pub(crate) since: ChangeVector,
+    /// The mark that it says.
+    pub(crate) mark: Option<Mark>,
     pub(crate) minted: Option<Entry>,
     pub(crate) transaction: TransactionMark,
     /// `None` for a deletion.
@@ -34,8 +44,22 @@ pub(crate) struct Change {
 pub(crate) struct Held {
     pub(crate) etag: Etag,
     pub(crate) vector: ChangeVector,
+    /// The deletion that it came after.
+    pub(crate) since: ChangeVector,
     /// `None` for a deletion.
     pub(crate) hash: Option<ContentHash>,
+}
+
+impl Held {
+    /// Whether it is that deletion, or one that has seen it.
+    fn is_after(&self, deletion: &Self) -> bool {
+        self.hash.is_none() && self.vector.covers(&deletion.vector)
+    }
+
+    /// The deletion that it is, or came after.
+    fn deletion(&self) -> &ChangeVector {
+        if self.hash.is_none() { &self.vector } else { &self.since }
+    }
 }
 
 /// The versions of one document that a database holds: several in a conflict.
@@ -52,6 +76,9 @@ pub(crate) struct Standing {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct NodeTruth {
     pub(crate) heads: BTreeMap<Key, Heads>,
+    pub(crate) parts: Parts,
+    /// The deletions of each document that the database has ever seen, unless another has.
+    deletions: BTreeMap<Key, Vec<ChangeVector>>,
     pub(crate) journal: BTreeMap<Etag, Change>,
     /// As a process sees it; `None` before its first commit.
     pub(crate) visible: Option<Standing>,
@@ -77,13 +104,16 @@ impl NodeTruth {
 pub(crate) struct Truth {
     pub(crate) nodes: Vec<NodeTruth>,
     /// What each incarnation has given out.
-    pub(crate) minted: BTreeMap<IncarnationId, BTreeMap<Etag, (Key, ChangeVector)>>,
+    pub(crate) minted: BTreeMap<IncarnationId, BTreeMap<Etag, Change>>,
     /// What was forgotten of deletions, anywhere.
     pub(crate) forgotten: BTreeMap<Key, ChangeVector>,
     /// The tasks there are: source, destination, id.
     pub(crate) tasks: Vec<Edge>,
     pub(crate) databases: Vec<DatabaseId>,
     pub(crate) restores: Restores,
+    pub(crate) model: Model,
+    /// Whether disks are set back in this run: who has heard of what is no matter of rows then.
+    pub(crate) is_restoring: bool,
 }
 
 /// A task.
@@ -102,8 +132,22 @@ pub(crate) struct Commit {
     pub(crate) changes: Vec<Etag>,
     /// Documents whose heads were written, and what they were before.
     pub(crate) before: BTreeMap<Key, Option<Heads>>,
+    /// Counters and segments that were written or removed.
+    pub(crate) places: BTreeSet<Place>,
+    /// What that changes of what documents show of them.
+    pub(crate) shown: BTreeMap<Key, Print>,
+    /// What clients' transactions in it have come to, by their first etags.
+    pub(crate) replayed: BTreeMap<Etag, Result<Replayed, String>>,
     /// How far the database was.
     pub(crate) standing: Option<Standing>,
+}
+
+impl Commit {
+    fn new(node: usize) -> Self {
+        let (changes, before, places) = (Vec::new(), BTreeMap::new(), BTreeSet::new());
+        let (shown, replayed, standing) = (BTreeMap::new(), BTreeMap::new(), None);
+        Self { node, changes, before, places, shown, replayed, standing }
+    }
 }
 
 pub(crate) fn merged(heads: &[Held]) -> ChangeVector {
@@ -112,14 +156,18 @@ pub(crate) fn merged(heads: &[Held]) -> ChangeVector {
 
 fn held(row: ChangeRow) -> Held {
     let etag = row.etag;
-    let (vector, hash) = (row.version.vector.clone(), hash(&row.version));
-    Held { etag, vector, hash }
+    let hash = hash(&row.version);
+    let (vector, since) = (row.version.vector, row.version.since);
+    Held { etag, vector, since, hash }
 }
 
 fn noted(row: ChangeRow) -> Change {
     Change {
         key: row.version.id.key().to_owned(),
+        part: Part::of(&row.version),
         vector: row.version.vector.clone(),
+        since: row.version.since.clone(),
+        mark: Mark::of(&row.version),
         minted: row.minted,
         transaction: row.transaction,
         hash: hash(&row.version),
@@ -140,6 +188,36 @@ impl Truth {
                 && self.forgotten.get(key).is_some_and(|known| known.covers(vector)))
     }
 
+    /// The same of what a row says, whatever it is of. What a document has needs no holding where
+    /// it went with the document.
+    pub(crate) fn has(&self, node: usize, change: &Change) -> bool {
+        match &change.part {
+            None => self.covers(node, &change.key, &change.vector),
+            Some(part) => self.has_part(node, &change.key, part, &change.vector),
+        }
+    }
+
+    /// The same of a counter or a segment.
+    pub(crate) fn has_part(
+        &self,
+        node: usize,
+        key: &str,
+        part: &Part,
+        vector: &ChangeVector,
+    ) -> bool {
+        let forgotten = || self.forgotten.get(key).is_some_and(|known| known.covers(vector));
+        self.nodes[node].parts.holds(key, part, vector)
+            || self.buries(node, key, vector)
+            || forgotten()
+    }
+
+    /// Whether a node has seen a deletion of a document which something that the document had has
+    /// not heard of: that went with it.
+    pub(crate) fn buries(&self, node: usize, key: &str, part: &ChangeVector) -> bool {
+        let mut seen = self.nodes[node].deletions.get(key).into_iter().flatten();
+        seen.any(|deletion| !part.covers(deletion) || part == deletion)
+    }
+
     /// Takes in what a commit has written.
     pub(crate) fn commit(
         &mut self,
@@ -148,9 +226,9 @@ impl Truth {
         visible: &Memory,
     ) -> Option<Commit> {
         let snapshot = Snapshot::inspect(visible).expect("the oracle reads")?;
-        let mut commit =
-            Commit { node, changes: Vec::new(), before: BTreeMap::new(), standing: None };
+        let mut commit = Commit::new(node);
         for operation in operations {
+            commit.places.extend(Place::of(operation));
             let key = || String::from_utf8(operation.key.to_vec()).unwrap();
             match operation.table {
                 table if table == CHANGES && operation.value.is_some() => {
@@ -168,9 +246,32 @@ impl Truth {
         for key in commit.before.keys() {
             self.heads(node, key, &snapshot);
         }
+        for place in &commit.places {
+            let change = self.nodes[node].parts.read(place, &snapshot);
+            *commit.shown.entry(place.document().clone()).or_default() ^= change;
+        }
+        commit.replayed = self.replay(node, &commit.changes, snapshot.header().incarnation);
         let standing = self.standing(&snapshot);
         commit.standing = self.nodes[node].visible.replace(standing);
         Some(commit)
+    }
+
+    /// What clients' transactions among these changes have come to, in their order.
+    fn replay(
+        &mut self,
+        node: usize,
+        changes: &[Etag],
+        own: IncarnationId,
+    ) -> BTreeMap<Etag, Result<Replayed, String>> {
+        let journal = &self.nodes[node].journal;
+        let mut transactions: BTreeMap<Etag, Vec<&Change>> = BTreeMap::new();
+        for change in changes.iter().map(|etag| &journal[etag]) {
+            if change.minted.is_some_and(|minted| minted.incarnation == own) {
+                transactions.entry(change.transaction.first).or_default().push(change);
+            }
+        }
+        let replay = |(first, rows)| (first, self.model.replay(&Transaction { node, first, rows }));
+        transactions.into_iter().map(replay).collect()
     }
 
     /// Reads all that a database holds again.
@@ -180,10 +281,17 @@ impl Truth {
             let key = String::from_utf8(key.expect("the oracle reads").to_vec()).unwrap();
             self.heads(node, &key, snapshot);
         }
+        let mut parts = BTreeSet::new();
         for row in snapshot.changes_after(Etag::ZERO) {
             let row = row.expect("the oracle reads");
-            self.nodes[node].journal.insert(row.etag, noted(row));
+            let etag = row.etag;
+            let change = noted(row);
+            let name = change.part.as_ref().map(|part| (change.key.clone(), part.clone()));
+            parts.extend(name);
+            self.nodes[node].journal.insert(etag, change);
         }
+        self.nodes[node].parts.reread(&parts, snapshot);
+        self.model.reread(node, snapshot);
         self.nodes[node].visible = Some(self.standing(snapshot));
         self.synced(node);
     }
@@ -203,8 +311,7 @@ impl Truth {
         let change = noted(row);
         let own = snapshot.header().incarnation;
         if let Some(minted) = change.minted.filter(|minted| minted.incarnation == own) {
-            let minted_here = self.minted.entry(own).or_default();
-            minted_here.insert(minted.etag, (change.key.clone(), change.vector.clone()));
+            self.minted.entry(own).or_default().insert(minted.etag, change.clone());
         }
         self.nodes[node].journal.insert(etag, change);
         commit.changes.push(etag);
@@ -217,12 +324,27 @@ impl Truth {
             Lookup::Found(row) => vec![held(*row)],
             Lookup::Conflict(rows) => rows.into_iter().map(held).collect(),
         };
-        let truth = &mut self.nodes[node];
-        if !heads.is_empty() {
-            truth.heads.insert(key.to_owned(), heads);
-        } else if let Some(gone) = truth.heads.remove(key) {
+        for deletion in heads.iter().map(Held::deletion).filter(|it| !it.is_empty()) {
+            let seen = self.nodes[node].deletions.entry(key.to_owned()).or_default();
+            if !seen.iter().any(|known| known.covers(deletion)) {
+                seen.retain(|known| !deletion.covers(known));
+                seen.push(deletion.clone());
+            }
+        }
+        let remembered = |deletion: &Held| {
+            heads.iter().any(|held| held.since.covers(&deletion.vector) || held.is_after(deletion))
+        };
+        // One commit may forget a deletion and have the document written again.
+        let before = self.nodes[node].heads.remove(key).unwrap_or_default();
+        let deletions = before.iter().filter(|held| held.hash.is_none() && !remembered(held));
+        let all = heads.is_empty();
+        let gone = before.iter().filter(|_| all).chain(deletions);
+        for held in gone {
             let forgotten = self.forgotten.entry(key.to_owned()).or_insert(ChangeVector::empty());
-            forgotten.merge_from(&merged(&gone));
+            forgotten.merge_from(&held.vector);
+        }
+        if !all {
+            self.nodes[node].heads.insert(key.to_owned(), heads);
         }
     }
 

@@ -17,14 +17,14 @@ use jackdaw_node::telemetry::{self, LogFilter, LogFormat};
 use jackdaw_proto::control::WatchExternalReplicationRequest;
 
 use super::compare::{compare_databases, print};
-use super::import::left_out_text;
+use super::import::written_text;
 use crate::connection::Service;
 use crate::copied::{Goal, until_copied};
 use crate::json_lines::{LineError, Lines, Numbered};
 use crate::report::exit::{Exit, Failure};
-use crate::report::output::{Output, counted, note};
+use crate::report::output::{Output, note};
 use crate::sample;
-use crate::transfer::{LoadOptions, Loaded, load, open_lines};
+use crate::transfer::{Loaded, load, open_lines};
 use display::Display;
 use home::Home;
 use pair::{Ends, Pair};
@@ -40,8 +40,8 @@ pub(crate) struct Quickstart {
     #[arg(long)]
     once: bool,
 
-    /// Copy the documents of this file of JSON lines, "-" for standard input, instead of the
-    /// sample; other kinds of lines are left out and counted
+    /// Copy what this file of JSON lines has, "-" for standard input, instead of the sample:
+    /// documents, attachments, counters and time series, as `import` takes them
     #[arg(long, value_name = "FILE", conflicts_with = "documents")]
     import: Option<PathBuf>,
 
@@ -130,15 +130,13 @@ impl Quickstart {
         task: &str,
         display: &Display,
     ) -> Result<Loaded, Failure> {
-        let options = LoadOptions { database: SOURCE.to_owned(), only_documents: true };
-        let load = load(source, options, self.lines()?, |_, sent| display.sent(sent));
+        let load = load(source, SOURCE, self.lines()?, |_, sent| display.sent(sent));
         let loaded = tokio::select! {
             loaded = load => loaded?,
             failure = show(source, task, display) => return Err(failure),
         };
-        let left_out = left_out_text(&loaded.left_out);
-        let written = counted(loaded.documents, "document");
-        display.note(&format!("{written} written to {SOURCE}{left_out}"));
+        let written = written_text(&loaded.counts);
+        display.note(&format!("{written} written to {SOURCE}"));
         Ok(loaded)
     }
 

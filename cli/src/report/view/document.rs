@@ -93,6 +93,9 @@ pub(crate) struct WrittenView {
     id: String,
     change_vector: String,
     etag: u64,
+    /// What a counter has come to by an increment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    counter_value: Option<i64>,
 }
 
 impl WrittenView {
@@ -104,7 +107,8 @@ impl WrittenView {
 
 impl From<Written> for WrittenView {
     fn from(written: Written) -> Self {
-        Self { id: written.id, change_vector: written.change_vector, etag: written.etag }
+        let Written { id, change_vector, etag, counter_value } = written;
+        Self { id, change_vector, etag, counter_value }
     }
 }
 
@@ -116,11 +120,15 @@ impl Shown for WrittenView {
     }
 
     fn fields(&self) -> Vec<(&'static str, String)> {
-        vec![
+        let mut fields = vec![
             ("id", self.id.clone()),
             ("etag", self.etag.to_string()),
             ("change vector", self.change_vector.clone()),
-        ]
+        ];
+        if let Some(value) = self.counter_value {
+            fields.insert(0, ("value", value.to_string()));
+        }
+        fields
     }
 }
 
@@ -130,6 +138,9 @@ pub(crate) struct ChangeView {
     etag: u64,
     kind: String,
     id: String,
+    /// Of a counter or a time series.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    name: String,
     collection: String,
     change_vector: String,
 }
@@ -142,6 +153,7 @@ impl From<Change> for ChangeView {
             kind: bare(kind, "CHANGE_KIND_", change.kind),
             etag: change.etag,
             id: change.id,
+            name: change.name,
             collection: change.collection,
             change_vector: change.change_vector,
         }
@@ -149,14 +161,15 @@ impl From<Change> for ChangeView {
 }
 
 impl Shown for ChangeView {
-    const COLUMNS: &'static [&'static str] = &["ETAG", "KIND", "ID", "COLLECTION", "CHANGE VECTOR"];
+    const COLUMNS: &'static [&'static str] =
+        &["ETAG", "KIND", "ID", "COLLECTION OR NAME", "CHANGE VECTOR"];
 
     fn row(&self) -> Vec<String> {
         vec![
             format!("{:>8}", self.etag),
-            format!("{:<8}", self.kind),
+            format!("{:<11}", self.kind),
             self.id.clone(),
-            self.collection.clone(),
+            if self.name.is_empty() { &self.collection } else { &self.name }.clone(),
             self.change_vector.clone(),
         ]
     }

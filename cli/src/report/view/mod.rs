@@ -6,16 +6,20 @@
 mod attachment;
 mod certificate;
 mod connection_string;
+mod counter;
 mod database;
 mod document;
 mod task;
+mod time_series;
 
 pub(crate) use attachment::AttachmentView;
 pub(crate) use certificate::CertificateView;
 pub(crate) use connection_string::ConnectionStringView;
+pub(crate) use counter::CounterView;
 pub(crate) use database::DatabaseView;
 pub(crate) use document::{ChangeView, DocumentView, WrittenView};
 pub(crate) use task::{TaskView, phase_name};
+pub(crate) use time_series::{EntryView, TimeSeriesView};
 
 /// The last part of a resource name: what people type.
 pub(crate) fn last_part(name: &str) -> &str {

@@ -253,6 +253,8 @@ fn view(database: &Database) -> wire::Database {
         attachments: header.attachments,
         attachment_contents: header.blobs,
         attachment_bytes: header.blob_bytes,
+        counters: header.counters,
+        time_series_entries: header.series_entries,
         retired_incarnations: header.origin.retired.iter().map(ToString::to_string).collect(),
     }
 }

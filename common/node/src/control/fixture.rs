@@ -147,6 +147,19 @@ pub(crate) fn fields(error: &RemoteError) -> Vec<&str> {
 
 /// Writes a version of a document as another database would, at the etag `etag` of it.
 pub(crate) async fn replicate(store: &Store, id: &str, body: Option<&str>, etag: u64) {
+    let content =
+        body.map_or(Content::Tombstone, |body| Content::Document(body.as_bytes().to_vec().into()));
+    receive(store, id, etag, |_| content).await;
+}
+
+/// Writes something of a document as another database would, at the etag `etag` of it. `content`
+/// is given the entry that it mints.
+pub(crate) async fn receive(
+    store: &Store,
+    id: &str,
+    etag: u64,
+    content: impl FnOnce(Entry) -> Content,
+) {
     let source = DatabaseId::from_bytes([9; 16]);
     let incarnation = IncarnationId::from_bytes([9; 16]);
     let etag = Etag::new(etag).unwrap();
@@ -161,15 +174,14 @@ pub(crate) async fn replicate(store: &Store, id: &str, body: Option<&str>, etag:
     };
     let session = store.begin(begin).await.unwrap();
     let entry = Entry { incarnation, etag };
-    let content =
-        body.map_or(Content::Tombstone, |body| Content::Document(body.as_bytes().to_vec().into()));
     let version = Version {
         id: id.parse().unwrap(),
         collection: Collection::default(),
         vector: ChangeVector::from_entries([entry]),
         last_modified: Timestamp::from_micros(5_000_000),
-        content,
+        content: content(entry),
         attachments: Attachments::default(),
+        since: ChangeVector::empty(),
     };
     let transaction = TransactionMark { first: etag, rows: 1 };
     let item = Item { etag, transaction, minted: Some(entry), version };

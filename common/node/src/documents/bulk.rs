@@ -12,16 +12,17 @@ use futures_util::{
 };
 use jackdaw_common::{DatabaseName, Etag};
 use jackdaw_proto::{documents as wire, wire::WireError};
-use jackdaw_store::{Command, TransactError, Written};
+use jackdaw_store::{Command, Written};
 use tonic::Status;
 
 use super::{
     BULK_TRANSACTIONS_MAX,
-    write::{self, Place, refusal},
+    refusal::Asked,
+    write::{self, Place},
 };
 use crate::{catalog::Database, control::door};
 
-type Transaction = BoxFuture<'static, Result<Vec<Written>, TransactError>>;
+type Transaction = BoxFuture<'static, Result<Vec<Written>, WireError>>;
 
 /// One bulk write.
 pub(super) struct Bulk {
@@ -83,10 +84,13 @@ impl Bulk {
         let transaction = if commands.is_empty() {
             ready(Ok(Vec::new())).boxed()
         } else {
+            let asked = Asked::of(Place::List, &commands);
             // Before it is in the queue nothing that follows is read: else that could overtake it.
             match self.database.store().enqueue_transaction(commands).await {
-                Ok(transaction) => transaction.boxed(),
-                Err(error) => ready(Err(error)).boxed(),
+                Ok(transaction) => transaction
+                    .map(move |outcome| outcome.map_err(|error| asked.refusal(&error)))
+                    .boxed(),
+                Err(error) => ready(Err(asked.refusal(&error))).boxed(),
             }
         };
         self.waiting.push_back(transaction);
@@ -94,15 +98,15 @@ impl Bulk {
     }
 
     /// The outcome of the oldest transaction; waits for ever when there is none. Cancel safe.
-    async fn oldest(waiting: &mut VecDeque<Transaction>) -> Result<Vec<Written>, TransactError> {
+    async fn oldest(waiting: &mut VecDeque<Transaction>) -> Result<Vec<Written>, WireError> {
         let Some(oldest) = waiting.front_mut() else { return std::future::pending().await };
         let outcome = oldest.await;
         waiting.pop_front();
         outcome
     }
 
-    fn settle(&mut self, outcome: Result<Vec<Written>, TransactError>) -> Result<(), WireError> {
-        let written = outcome.map_err(|error| self.at(refusal(&error, Place::List)))?;
+    fn settle(&mut self, outcome: Result<Vec<Written>, WireError>) -> Result<(), WireError> {
+        let written = outcome.map_err(|error| self.at(error))?;
         self.messages += 1;
         self.commands += written.len() as u64;
         self.last = written.iter().map(|one| one.etag).fold(self.last, Etag::max);

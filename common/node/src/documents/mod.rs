@@ -7,7 +7,10 @@
 mod attachments;
 mod body;
 mod bulk;
+mod counters;
 mod read;
+mod refusal;
+mod series;
 mod service;
 mod stream;
 #[cfg(test)]
@@ -25,6 +28,9 @@ const REQUEST_BYTES_MAX: usize = TRANSACTION_BYTES_MAX + 16 * 1024 * 1024;
 /// Bytes of bodies that are checked on the runtime's own threads: below a tenth of a millisecond.
 const CHECKED_INLINE_BYTES_MAX: usize = 64 * 1024;
 
+/// Entries of time series that are checked there: likewise.
+const CHECKED_INLINE_ENTRIES_MAX: usize = 1_024;
+
 /// Transactions of a bulk write that are under way at once: they join one commit.
 const BULK_TRANSACTIONS_MAX: usize = 4;
 
@@ -36,6 +42,14 @@ const PAGE_SCAN_MAX: usize = 10_000;
 
 /// Bytes after which a part of a stream is sent.
 const PART_BYTES: usize = 1024 * 1024;
+
+/// Rows that are read for a part of a stream in one step, between two looks at whether it is wanted
+/// still: some milliseconds.
+const STEP_ROWS_MAX: usize = 8_192;
+
+/// Entries of the time series of a page, after which it ends: they stand in as many rows as are
+/// looked at for other pages, or in fewer.
+const PAGE_SERIES_ENTRIES_MAX: u64 = 1_000_000;
 
 /// Changes in one part of a watch.
 const PART_CHANGES_MAX: usize = 4_096;

@@ -33,6 +33,14 @@ pub(super) async fn get(store: &Store, id: DocumentId) -> Result<wire::Document,
     }
 }
 
+/// Checks that a document has a version that is live, so that what it has can be read.
+pub(super) fn check_live(snapshot: &Snapshot, id: &DocumentId) -> Result<(), WireError> {
+    match snapshot.is_live(id).map_err(|error| failure::store(&error))? {
+        true => Ok(()),
+        false => Err(not_found(id)),
+    }
+}
+
 pub(super) fn not_found(id: &DocumentId) -> WireError {
     WireError::new(Reason::DocumentNotFound, format!("there is no document {id}"))
         .with("id", id)
@@ -100,12 +108,17 @@ fn read_page(
 
 /// The key of an entry of a list.
 pub(super) fn key(entry: &Lookup) -> Option<String> {
+    id(entry).map(|id| id.key().to_owned())
+}
+
+/// The id of an entry of a list.
+pub(super) fn id(entry: &Lookup) -> Option<&DocumentId> {
     let row = match entry {
         Lookup::Missing => None,
         Lookup::Found(row) => Some(&**row),
         Lookup::Conflict(rows) => rows.first(),
     };
-    row.map(|row| row.version.id.key().to_owned())
+    row.map(|row| &row.version.id)
 }
 
 /// About how many bytes an entry of a list takes in a message.

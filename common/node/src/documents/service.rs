@@ -11,14 +11,13 @@ use jackdaw_proto::{
     },
     wire::WireError,
 };
-use jackdaw_store::Command;
 use tonic::{Extensions, Request, Response, Status, Streaming};
 
 use super::{
     REQUEST_BYTES_MAX, attachments,
     bulk::Bulk,
-    read,
-    stream::{self, Parts},
+    counters, read, series,
+    stream::{self, Parts, Streamed},
     watch,
     write::{self, Place},
 };
@@ -84,17 +83,6 @@ impl DocumentsService {
     }
 }
 
-/// Carries out a transaction.
-async fn transact(
-    database: &Database,
-    commands: Vec<Command>,
-    place: Place,
-) -> Result<Vec<wire::Written>, WireError> {
-    let written = database.store().transact(commands).await;
-    let written = written.map_err(|error| write::refusal(&error, place))?;
-    Ok(write::outcome(&written))
-}
-
 #[tonic::async_trait]
 impl Documents for DocumentsService {
     async fn get_document(
@@ -114,7 +102,7 @@ impl Documents for DocumentsService {
         let (_, extensions, request) = request.into_parts();
         let database = self.enter(&extensions, &request.database, Level::ReadWrite)?;
         let commands = write::put(request.put).await?;
-        let mut written = transact(&database, commands, Place::Field).await?;
+        let mut written = write::transact(&database, commands, Place::Field).await?;
         Ok(Response::new(wire::PutDocumentResponse { written: written.pop() }))
     }
 
@@ -125,7 +113,7 @@ impl Documents for DocumentsService {
         let (_, extensions, request) = request.into_parts();
         let database = self.enter(&extensions, &request.database, Level::ReadWrite)?;
         let commands = write::delete(request.delete).await?;
-        let mut written = transact(&database, commands, Place::Field).await?;
+        let mut written = write::transact(&database, commands, Place::Field).await?;
         Ok(Response::new(wire::DeleteDocumentResponse { written: written.pop() }))
     }
 
@@ -136,7 +124,7 @@ impl Documents for DocumentsService {
         let (_, extensions, request) = request.into_parts();
         let database = self.enter(&extensions, &request.database, Level::ReadWrite)?;
         let commands = write::commands(request.commands).await?;
-        let written = transact(&database, commands, Place::List).await?;
+        let written = write::transact(&database, commands, Place::List).await?;
         Ok(Response::new(wire::TransactResponse { written }))
     }
 
@@ -157,8 +145,8 @@ impl Documents for DocumentsService {
     ) -> Result<Response<Self::StreamDocumentsStream>, Status> {
         let (_, extensions, request) = request.into_parts();
         let database = self.enter(&extensions, &request.database, Level::Read)?;
-        let prefix = read::prefix(&request.id_prefix)?;
-        Ok(Response::new(stream::stream(database, prefix, CLIENT_STALL_MAX)))
+        let streamed = Streamed::read(&request)?;
+        Ok(Response::new(stream::stream(database, streamed, CLIENT_STALL_MAX)))
     }
 
     async fn bulk_write(
@@ -205,6 +193,80 @@ impl Documents for DocumentsService {
         let (_, extensions, request) = request.into_parts();
         let database = self.enter(&extensions, &request.database, Level::Read)?;
         Ok(Response::new(attachments::list(database.store(), &request).await?))
+    }
+
+    async fn increment_counter(
+        &self,
+        request: Request<wire::IncrementCounterRequest>,
+    ) -> Result<Response<wire::IncrementCounterResponse>, Status> {
+        let (_, extensions, request) = request.into_parts();
+        let database = self.enter(&extensions, &request.database, Level::ReadWrite)?;
+        Ok(Response::new(counters::increment(&database, request.increment_counter).await?))
+    }
+
+    async fn get_counter(
+        &self,
+        request: Request<wire::GetCounterRequest>,
+    ) -> Result<Response<wire::Counter>, Status> {
+        let (_, extensions, request) = request.into_parts();
+        let database = self.enter(&extensions, &request.database, Level::Read)?;
+        Ok(Response::new(counters::get(database.store(), &request).await?))
+    }
+
+    async fn list_counters(
+        &self,
+        request: Request<wire::ListCountersRequest>,
+    ) -> Result<Response<wire::ListCountersResponse>, Status> {
+        let (_, extensions, request) = request.into_parts();
+        let database = self.enter(&extensions, &request.database, Level::Read)?;
+        Ok(Response::new(counters::list(database.store(), &request).await?))
+    }
+
+    async fn delete_counter(
+        &self,
+        request: Request<wire::DeleteCounterRequest>,
+    ) -> Result<Response<wire::DeleteCounterResponse>, Status> {
+        let (_, extensions, request) = request.into_parts();
+        let database = self.enter(&extensions, &request.database, Level::ReadWrite)?;
+        Ok(Response::new(counters::delete(&database, request.delete_counter).await?))
+    }
+
+    async fn append_time_series(
+        &self,
+        request: Request<wire::AppendTimeSeriesRequest>,
+    ) -> Result<Response<wire::AppendTimeSeriesResponse>, Status> {
+        let (_, extensions, request) = request.into_parts();
+        let database = self.enter(&extensions, &request.database, Level::ReadWrite)?;
+        Ok(Response::new(series::append(&database, request.append_time_series).await?))
+    }
+
+    type GetTimeSeriesRangeStream = Parts<wire::GetTimeSeriesRangeResponse>;
+
+    async fn get_time_series_range(
+        &self,
+        request: Request<wire::GetTimeSeriesRangeRequest>,
+    ) -> Result<Response<Self::GetTimeSeriesRangeStream>, Status> {
+        let (_, extensions, request) = request.into_parts();
+        let database = self.enter(&extensions, &request.database, Level::Read)?;
+        Ok(Response::new(series::get(database, request, CLIENT_STALL_MAX).await?))
+    }
+
+    async fn delete_time_series_range(
+        &self,
+        request: Request<wire::DeleteTimeSeriesRangeRequest>,
+    ) -> Result<Response<wire::DeleteTimeSeriesRangeResponse>, Status> {
+        let (_, extensions, request) = request.into_parts();
+        let database = self.enter(&extensions, &request.database, Level::ReadWrite)?;
+        Ok(Response::new(series::delete(&database, request.delete_time_series_range).await?))
+    }
+
+    async fn list_time_series(
+        &self,
+        request: Request<wire::ListTimeSeriesRequest>,
+    ) -> Result<Response<wire::ListTimeSeriesResponse>, Status> {
+        let (_, extensions, request) = request.into_parts();
+        let database = self.enter(&extensions, &request.database, Level::Read)?;
+        Ok(Response::new(series::list(database.store(), &request).await?))
     }
 
     type WatchChangesStream = Parts<wire::WatchChangesResponse>;

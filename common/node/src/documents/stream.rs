@@ -1,30 +1,30 @@
 //! All documents of one snapshot, in parts.
 //!
 //! ```text
-//!   feeder task ── spawn_blocking: read a part ──► bounded queue ──► the call's response stream
+//!   feeder task ── spawn_blocking: a step of a reader ──► bounded queue ──► the response stream
 //! ```
 //!
-//! No thread waits for a slow client: a part is read when there is room for it. The feeder ends,
-//! and lets go of its snapshot, when the client is gone or takes nothing for too long, or when the
-//! database ends.
+//! No thread waits for a slow client: a part is read when there is room for it, in steps of bounded
+//! length. Between two of them the feeder ends, and lets go of its snapshot, when the client is
+//! gone or takes nothing for too long, or when the database ends.
+
+mod having;
+mod part;
+mod reader;
+
+pub(super) use reader::{Reader, Step};
 
 use std::{sync::Arc, time::Duration};
 
-use jackdaw_common::Version;
 use jackdaw_proto::{
-    convert::documents::{conflict, document},
-    documents::StreamDocumentsResponse,
+    documents::{StreamDocumentsRequest, StreamDocumentsResponse},
     wire::WireError,
 };
-use jackdaw_store::{Lookup, Snapshot, StoreError};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 
-use super::{
-    PART_BYTES, PARTS_QUEUED_MAX,
-    read::{key, size},
-};
+use super::{PARTS_QUEUED_MAX, read::prefix};
 use crate::{
     catalog::Database,
     control::{blocking, door, failure, pace},
@@ -35,23 +35,60 @@ type Sender = mpsc::Sender<Result<StreamDocumentsResponse, Status>>;
 /// Parts on their way to a client.
 pub(super) type Parts<T> = ReceiverStream<Result<T, Status>>;
 
-/// The documents whose ids begin with `prefix`, in lower case, for a client that takes a part
-/// within `stall_max`.
+/// What a stream is of.
+#[derive(Clone, Debug)]
+pub(super) struct Streamed {
+    /// What ids begin with, in lower case.
+    prefix: String,
+    /// What documents have beside their bodies.
+    with: With,
+}
+
+/// What documents have in a stream beside their bodies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum With {
+    Nothing,
+    /// Counters and time series.
+    Parts,
+    /// The same, and digests of what time series show.
+    Digests,
+}
+
+impl Streamed {
+    /// Reads what a client asks for.
+    ///
+    /// # Errors
+    ///
+    /// `FIELD_INVALID` for a prefix that is longer than any id.
+    pub(super) fn read(request: &StreamDocumentsRequest) -> Result<Self, WireError> {
+        let prefix = prefix(&request.id_prefix)?;
+        let with =
+            match (request.include_counters_and_time_series, request.include_time_series_digests) {
+                (false, _) => With::Nothing,
+                (true, false) => With::Parts,
+                (true, true) => With::Digests,
+            };
+        Ok(Self { prefix, with })
+    }
+}
+
+/// The documents that are asked for, for a client that takes a part within `stall_max`.
 pub(super) fn stream(
     database: Arc<Database>,
-    prefix: String,
+    streamed: Streamed,
     stall_max: Duration,
 ) -> Parts<StreamDocumentsResponse> {
     let (sender, receiver) = mpsc::channel(PARTS_QUEUED_MAX);
     tokio::spawn(async move {
-        let (name, snapshot) = (database.name().clone(), database.store().snapshot());
+        let name = database.name().clone();
+        let reader = Reader::new(database.store().snapshot(), streamed);
         let ending = database.ending();
         drop(database);
         let outcome = tokio::select! {
             biased;
             ending = ending => Err(door::ended(&name, ending)),
             () = sender.closed() => return,
-            outcome = feed(&sender, snapshot, prefix, stall_max) => outcome,
+            outcome = feed(&sender, reader, stall_max) => outcome,
         };
         if let Err(error) = outcome {
             // A client that is gone needs no error.
@@ -61,51 +98,29 @@ pub(super) fn stream(
     ReceiverStream::new(receiver)
 }
 
-async fn feed(
-    sender: &Sender,
-    snapshot: Snapshot,
-    prefix: String,
-    stall_max: Duration,
-) -> Result<(), WireError> {
-    let mut after = None;
+async fn feed(sender: &Sender, mut reader: Reader, stall_max: Duration) -> Result<(), WireError> {
     loop {
         let Some(room) = pace::room(sender, stall_max).await? else { return Ok(()) };
-        let (snapshot, prefix) = (snapshot.clone(), prefix.clone());
-        let (part, last) = blocking(move || {
-            read_part(&snapshot, &prefix, after).map_err(|error| failure::store(&error))
-        })
-        .await?;
-        if part.documents.is_empty() && part.conflicts.is_empty() {
+        // Each step is waited for on its own: whoever dropped this future by then ends it here.
+        let (part, is_last) = loop {
+            let step = blocking(move || {
+                let step = reader.step().map_err(|error| failure::store(&error))?;
+                Ok((reader, step))
+            });
+            let (after, step) = step.await?;
+            reader = after;
+            match step {
+                Step::More => {}
+                Step::Part(part) => break (part, false),
+                Step::Last(part) => break (part, true),
+            }
+        };
+        // At the end there may be nothing left to say.
+        if !is_last || !part.documents.is_empty() || !part.conflicts.is_empty() {
+            room.send(Ok(part));
+        }
+        if is_last {
             return Ok(());
         }
-        room.send(Ok(part));
-        after = last;
     }
-}
-
-/// The part behind the key `after`, and the key of its last entry.
-fn read_part(
-    snapshot: &Snapshot,
-    prefix: &str,
-    after: Option<String>,
-) -> Result<(StreamDocumentsResponse, Option<String>), StoreError> {
-    let mut part = StreamDocumentsResponse::default();
-    let mut bytes = 0;
-    let mut last = None;
-    for entry in snapshot.documents(prefix, after.as_deref()) {
-        let entry = entry?;
-        bytes += size(&entry);
-        last = key(&entry);
-        match entry {
-            Lookup::Missing => {}
-            Lookup::Found(row) => part.documents.push(document(row.etag, row.version)),
-            Lookup::Conflict(rows) => {
-                part.conflicts.push(conflict(rows.into_iter().map(Version::from).collect()));
-            }
-        }
-        if bytes >= PART_BYTES {
-            break;
-        }
-    }
-    Ok((part, last))
 }

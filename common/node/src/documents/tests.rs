@@ -3,9 +3,12 @@
 mod attachments;
 mod body;
 mod bulk;
+mod counters;
 mod follow;
+mod many;
 mod pace;
 mod read;
+mod series;
 mod write;
 
 use jackdaw_proto::documents as wire;
@@ -46,6 +49,31 @@ fn list_request(prefix: &str, page_size: i32, token: &str) -> wire::ListDocument
         page_size,
         page_token: token.into(),
     }
+}
+
+fn stream_request(prefix: &str) -> wire::StreamDocumentsRequest {
+    wire::StreamDocumentsRequest {
+        database: "Orders".into(),
+        id_prefix: prefix.into(),
+        ..Default::default()
+    }
+}
+
+/// All of a stream, with what documents have.
+async fn stream_parts(site: &Site) -> (Vec<wire::Document>, Vec<wire::DocumentConflict>) {
+    let request = wire::StreamDocumentsRequest {
+        include_counters_and_time_series: true,
+        include_time_series_digests: true,
+        ..stream_request("")
+    };
+    let stream = site.documents(Caller::Reader).stream_documents(request).await;
+    let mut stream = stream.unwrap().into_inner();
+    let (mut documents, mut conflicts) = (Vec::new(), Vec::new());
+    while let Some(part) = stream.message().await.unwrap() {
+        documents.extend(part.documents);
+        conflicts.extend(part.conflicts);
+    }
+    (documents, conflicts)
 }
 
 /// Writes documents as a client does.

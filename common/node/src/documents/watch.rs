@@ -121,7 +121,8 @@ fn read_part(snapshot: &Snapshot, after: Etag) -> Result<Part, StoreError> {
             return Ok(Part { response, complete: false });
         }
         let change = change(row.etag, &row.version, row.conflicted);
-        bytes += change.id.len() + change.collection.len() + change.change_vector.len() + 64;
+        bytes += change.id.len() + change.collection.len() + change.name.len();
+        bytes += change.change_vector.len() + 64;
         response.last_etag = row.etag.get();
         response.changes.push(change);
     }

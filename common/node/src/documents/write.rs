@@ -1,25 +1,21 @@
 //! Transactions: what a client asked for, checked, and carried out by the store.
 
-use jackdaw_common::{
-    ChangeVector,
-    limits::{DOCUMENT_BYTES_MAX, TRANSACTION_BYTES_MAX, TRANSACTION_COMMANDS_MAX},
-};
+use jackdaw_common::limits::{DOCUMENT_BYTES_MAX, TRANSACTION_BYTES_MAX, TRANSACTION_COMMANDS_MAX};
 use jackdaw_proto::{
     convert::documents::{self as convert, written},
     documents as wire,
     wire::{Reason, Violations, WireError},
 };
-use jackdaw_store::{Command, NewId, TransactError, Written};
+use jackdaw_store::{Command, NewId, Written};
 
 use super::{
-    CHECKED_INLINE_BYTES_MAX,
+    CHECKED_INLINE_BYTES_MAX, CHECKED_INLINE_ENTRIES_MAX,
     body::{Body, BodyError},
-    read,
+    counters,
+    refusal::Asked,
+    series,
 };
-use crate::{
-    catalog::Database,
-    control::{blocking, failure},
-};
+use crate::{catalog::Database, control::blocking};
 
 /// Where the commands of a transaction stand in their request.
 #[derive(Clone, Copy, Debug)]
@@ -31,7 +27,8 @@ pub(super) enum Place {
 }
 
 impl Place {
-    fn path(self, index: usize) -> String {
+    /// The path of what a command is a field of.
+    pub(super) fn path(self, index: usize) -> String {
         match self {
             Self::Field => String::new(),
             Self::List => format!("commands[{index}]."),
@@ -63,18 +60,36 @@ pub(super) async fn commands(list: Vec<wire::Command>) -> Result<Vec<Command>, W
     if list.len() > TRANSACTION_COMMANDS_MAX {
         return Err(too_large("commands", list.len(), TRANSACTION_COMMANDS_MAX));
     }
+    let entries: usize = list.iter().map(entries).sum();
+    let steps = if entries > CHECKED_INLINE_ENTRIES_MAX {
+        blocking(move || check_fields(list)).await?
+    } else {
+        check_fields(list)?
+    };
+    checked(steps, Place::List).await
+}
+
+/// Entries that a command brings.
+fn entries(command: &wire::Command) -> usize {
+    match &command.command {
+        Some(wire::command::Command::AppendTimeSeries(append)) => append.entries.len(),
+        _ => 0,
+    }
+}
+
+fn check_fields(list: Vec<wire::Command>) -> Result<Vec<convert::Command>, WireError> {
     let mut violations = Violations::new();
     let read = list.into_iter().enumerate().map(|(index, command)| {
         convert::command(&format!("commands[{index}]"), command, &mut violations)
     });
     let steps: Vec<_> = read.flatten().collect();
     violations.finish()?;
-    checked(steps, Place::List).await
+    Ok(steps)
 }
 
 /// Checks sizes and bodies.
 async fn checked(steps: Vec<convert::Command>, place: Place) -> Result<Vec<Command>, WireError> {
-    let bytes = steps.iter().map(body_bytes).sum();
+    let bytes = steps.iter().map(content_bytes).sum();
     if bytes > TRANSACTION_BYTES_MAX && steps.len() > 1 {
         return Err(too_large("bytes", bytes, TRANSACTION_BYTES_MAX));
     }
@@ -105,23 +120,30 @@ fn check_bodies(steps: Vec<convert::Command>, place: Place) -> Result<Vec<Comman
                 let id = NewId::parse(put.id);
                 Command::Put { id, collection, body, expected: put.expected }
             }
-            convert::Command::Delete(delete) => {
-                Command::Delete { id: delete.id, expected: delete.expected }
-            }
+            convert::Command::Delete(it) => Command::Delete { id: it.id, expected: it.expected },
+            convert::Command::IncrementCounter(it) => counters::increment_command(it),
+            convert::Command::DeleteCounter(it) => counters::delete_command(it),
+            convert::Command::AppendTimeSeries(it) => series::append_command(it),
+            convert::Command::DeleteTimeSeriesRange(it) => series::delete_command(it),
         });
     }
     violations.finish()?;
     Ok(commands)
 }
 
-fn body_bytes(step: &convert::Command) -> usize {
+/// Bytes of what a step carries.
+fn content_bytes(step: &convert::Command) -> usize {
     match step {
         convert::Command::Put(put) => put.body.len(),
-        convert::Command::Delete(_) => 0,
+        convert::Command::AppendTimeSeries(append) => series::append_bytes(append),
+        convert::Command::Delete(_)
+        | convert::Command::IncrementCounter(_)
+        | convert::Command::DeleteCounter(_)
+        | convert::Command::DeleteTimeSeriesRange(_) => 0,
     }
 }
 
-fn too_large(what: &'static str, actual: usize, most: usize) -> WireError {
+pub(super) fn too_large(what: &'static str, actual: usize, most: usize) -> WireError {
     let text = format!("the transaction has {actual} {what}, more than {most}");
     WireError::new(Reason::TransactionTooLarge, text)
         .with("what", what)
@@ -143,57 +165,21 @@ pub(super) async fn carry_out(
     database: &Database,
     command: Command,
 ) -> Result<wire::Written, WireError> {
-    let written = database.store().transact(vec![command]).await;
-    let written = written.map_err(|error| refusal(&error, Place::Field))?;
-    Ok(outcome(&written).pop().unwrap_or_default())
+    Ok(transact(database, vec![command], Place::Field).await?.pop().unwrap_or_default())
+}
+
+/// Carries out commands, all or none.
+pub(super) async fn transact(
+    database: &Database,
+    commands: Vec<Command>,
+    place: Place,
+) -> Result<Vec<wire::Written>, WireError> {
+    let asked = Asked::of(place, &commands);
+    let written = database.store().transact(commands).await;
+    Ok(outcome(&written.map_err(|error| asked.refusal(&error))?))
 }
 
 /// What was written, as it goes out.
-pub(super) fn outcome(list: &[Written]) -> Vec<wire::Written> {
-    list.iter().map(|one| written(&one.id, &one.vector, one.etag)).collect()
-}
-
-/// Why a transaction was not carried out, as it goes out.
-pub(super) fn refusal(error: &TransactError, place: Place) -> WireError {
-    match error {
-        TransactError::Mismatch { command, id, expected, actual } => {
-            let (has, should) = (state(actual), state(expected));
-            let text = format!("document {id} {has}; expected was that it {should}");
-            WireError::new(Reason::ChangeVectorMismatch, text)
-                .with("command", command)
-                .with("id", id)
-                .with("expected", expected)
-                .with("actual", actual)
-                .about("jackdaw/Document", id)
-        }
-        TransactError::Generated { command, id, why } => WireError::field(
-            format!("{}put.id", place.path(*command)),
-            format!("no id can be generated from {id}: {why}"),
-        ),
-        TransactError::TooLarge { bytes, max } => too_large("encoded bytes", *bytes, *max),
-        TransactError::NoDocument { id, .. } => read::not_found(id),
-        TransactError::InConflict { id, .. } => {
-            let text = format!("document {id} is in conflict: put or delete it first");
-            WireError::new(Reason::DocumentConflict, text)
-                .with("id", id)
-                .about("jackdaw/Document", id)
-        }
-        TransactError::Attachments { id, error, .. } => {
-            WireError::new(Reason::AttachmentsTooMany, format!("document {id}: {error}"))
-                .with("id", id)
-                .about("jackdaw/Document", id)
-        }
-        TransactError::TooManyContents { contents, max } => {
-            too_large("attachments", *contents, *max)
-        }
-        TransactError::Store(error) => failure::store(error),
-    }
-}
-
-fn state(vector: &ChangeVector) -> String {
-    if vector.is_empty() {
-        "does not exist".to_owned()
-    } else {
-        format!("has change vector {vector}")
-    }
+fn outcome(list: &[Written]) -> Vec<wire::Written> {
+    list.iter().map(|one| written(&one.id, &one.vector, one.etag, one.value)).collect()
 }

@@ -5,7 +5,12 @@ use std::{collections::BTreeMap, fs, path::Path};
 use jackdaw_common::lineage::Run;
 
 use super::*;
-use crate::{OpenError, Snapshot, Store, engine::Memory, keys::TABLES, write::tests::harness::*};
+use crate::{
+    OpenError, Snapshot, Store,
+    engine::Memory,
+    keys::TABLES,
+    write::tests::{harness::*, local::parts::*},
+};
 
 fn another() -> IncarnationId {
     IncarnationId::from_bytes([0xee; 16])
@@ -238,6 +243,38 @@ async fn what_was_written_behind_the_fork_is_reissued() {
     // What it writes next it writes as the new one, behind all of it.
     let next = put(&store, "a", "4").await;
     assert_eq!(next.vector, declared(&[(1, 5), (0, 14), (2, 5)]));
+}
+
+/// So are counters and entries of time series: what the original has written under the same etags
+/// is something else, and both are kept.
+#[tokio::test]
+async fn parts_that_were_written_behind_the_fork_are_reissued() {
+    let (memory, original) = (Memory::new(&TABLES), Memory::new(&TABLES));
+    for (engine, on) in [(&memory, 10i32), (&original, 100)] {
+        let store = opened(engine, 1, 1);
+        put(&store, "d", "1").await;
+        one(&store, appending("d", "heat", &[(1, &[1.0]), (2, &[2.0])])).await.unwrap();
+        drop(store);
+        let store = opened(engine, 1, 2);
+        let value = f64::from(on);
+        let entries: [(i64, &[f64]); 2] = [(on.into(), &[3.0]), (2, &[value])];
+        one(&store, appending("d", "heat", &entries)).await.unwrap();
+        one(&store, adding("d", "likes", on.into())).await.unwrap();
+    }
+    let common = etag(2);
+    assert_eq!(restored(&memory, another(), Some(common)).unwrap().common, common);
+    let (store, original) = (opened(&memory, 1, 3), opened(&original, 1, 4));
+    audit(&store.snapshot());
+    let head = store.snapshot().counter(&id("d"), &counter_name("likes")).unwrap().unwrap();
+    assert_eq!(head.part.partials.as_slice()[0].origin.incarnation, another());
+    let third = in_memory(3);
+    copy(&original, &third).await;
+    bring(&store, &third).await.unwrap();
+    audit(&third.snapshot());
+    assert_eq!(counted(&third, "d", "likes"), Some(110));
+    let expected: [(i64, Vec<f64>); 4] =
+        [(1, vec![1.0]), (2, vec![100.0]), (10, vec![3.0]), (100, vec![3.0])];
+    assert_eq!(shown(&third, "d", "heat"), expected);
 }
 
 /// What the database is, but for where its rows stand.

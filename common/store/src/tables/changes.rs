@@ -5,18 +5,26 @@
 
 use bytes::Bytes;
 use jackdaw_common::{
-    Attachments, Content, Entry, Etag, Item, Timestamp, TransactionMark, Version,
+    Attachments, ChangeVector, Content, Counter, Entry, Etag, Item, Segment, Timestamp,
+    TransactionMark, Version,
 };
 
 use super::{
     attachments,
     codec::{RowError, RowReader, RowWriter},
+    parts::Part as _,
 };
 
 const TOMBSTONE: u8 = 1;
 const CONFLICTED: u8 = 2;
 /// A list of attachments follows the body.
 const ATTACHMENTS: u8 = 4;
+/// The deletion that the version came after stands behind the version's own vector.
+const SINCE: u8 = 8;
+/// It is a counter.
+const COUNTER: u8 = 16;
+/// It is a part of a time series.
+const SEGMENT: u8 = 32;
 
 /// One row: a version and how it came into this database.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,22 +66,18 @@ impl ChangeRow {
         ENCODED_FIELDS_BYTES_MAX
             + texts
             + version.vector.encoded_len()
+            + version.since.encoded_len()
             + version.content.bytes()
             + version.attachments.encoded_bytes_max()
     }
 
     pub(crate) fn encode(&self) -> Bytes {
         let version = &self.version;
-        let body: &[u8] = match &version.content {
-            Content::Document(body) => body,
-            Content::Tombstone => &[],
-        };
         let attachments = &version.attachments;
         let listed = attachments.encoded_bytes_max();
-        let mut row = RowWriter::new(160 + version.id.as_str().len() + body.len() + listed);
-        let tombstone = if version.content.is_tombstone() { TOMBSTONE } else { 0 };
-        let attached = if attachments.is_empty() { 0 } else { ATTACHMENTS };
-        row.byte(tombstone | attached | if self.conflicted { CONFLICTED } else { 0 });
+        let texts = 160 + version.id.as_str().len();
+        let mut row = RowWriter::new(texts + version.content.bytes() + listed);
+        row.byte(self.bits());
         row.etag(self.transaction.first);
         row.varint(u64::from(self.transaction.rows));
         row.timestamp(self.stamp);
@@ -81,18 +85,41 @@ impl ChangeRow {
         row.varint(minted_index(self.minted, version));
         row.timestamp(version.last_modified);
         row.vector(&version.vector);
+        if !version.since.is_empty() {
+            row.vector(&version.since);
+        }
         row.string(version.id.as_str().as_bytes());
         row.string(version.collection.as_str().as_bytes());
-        row.string(body);
+        match &version.content {
+            Content::Document(body) => row.string(body),
+            Content::Tombstone => row.string(&[]),
+            Content::Counter(counter) => counter.write(&mut row),
+            Content::Segment(segment) => segment.write(&mut row),
+        }
         if !attachments.is_empty() {
             attachments::write(&mut row, attachments);
         }
         row.seal()
     }
 
+    /// What the row has, and what it is.
+    fn bits(&self) -> u8 {
+        let version = &self.version;
+        let kind = match &version.content {
+            Content::Document(_) => 0,
+            Content::Tombstone => TOMBSTONE,
+            Content::Counter(_) => COUNTER,
+            Content::Segment(_) => SEGMENT,
+        };
+        let attached = if version.attachments.is_empty() { 0 } else { ATTACHMENTS };
+        let since = if version.since.is_empty() { 0 } else { SINCE };
+        kind | attached | since | if self.conflicted { CONFLICTED } else { 0 }
+    }
+
     pub(crate) fn decode(etag: Etag, bytes: Bytes) -> Result<Self, RowError> {
         let mut row = RowReader::open(bytes)?;
         let bits = row.byte()?;
+        let has = |bit| bits & bit != 0;
         let first = row.etag()?;
         let rows = u32::try_from(row.varint()?).map_err(|error| RowError(error.to_string()))?;
         let stamp = row.timestamp()?;
@@ -100,27 +127,34 @@ impl ChangeRow {
         let minted = row.varint()?;
         let last_modified = row.timestamp()?;
         let vector = row.vector()?;
+        let since = if has(SINCE) { row.vector()? } else { ChangeVector::empty() };
         let id = row.parsed()?;
         let collection = row.parsed()?;
-        let body = row.string()?;
-        let attached = bits & ATTACHMENTS != 0;
+        let content = match bits & (TOMBSTONE | COUNTER | SEGMENT) {
+            0 => Content::Document(row.string()?),
+            TOMBSTONE => {
+                row.string()?;
+                Content::Tombstone
+            }
+            COUNTER => Content::Counter(Counter::read(&mut row)?),
+            SEGMENT => Content::Segment(Segment::read(&mut row)?),
+            other => return Err(RowError(format!("it is of kind {other}, which is not known"))),
+        };
         let attachments =
-            if attached { attachments::read(&mut row)? } else { Attachments::default() };
+            if has(ATTACHMENTS) { attachments::read(&mut row)? } else { Attachments::default() };
         row.close()?;
         let minted = usize::try_from(minted)
             .ok()
             .and_then(|index| index.checked_sub(1))
             .and_then(|index| vector.entries().get(index).copied());
-        let content =
-            if bits & TOMBSTONE != 0 { Content::Tombstone } else { Content::Document(body) };
         Ok(Self {
             etag,
             transaction: TransactionMark { first, rows },
             stamp,
             previous,
             minted,
-            conflicted: bits & CONFLICTED != 0,
-            version: Version { id, collection, vector, last_modified, content, attachments },
+            conflicted: has(CONFLICTED),
+            version: Version { id, collection, vector, last_modified, content, attachments, since },
         })
     }
 }

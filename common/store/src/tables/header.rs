@@ -40,6 +40,12 @@ pub struct Header {
     pub blobs: u64,
     /// Bytes of those contents.
     pub blob_bytes: u64,
+    /// Counters that are there, and not deleted.
+    pub counters: u64,
+    /// Times that the time series have entries at.
+    pub series_entries: u64,
+    /// Rows of counters and segments, also of those that hold nothing any more.
+    pub parts: u64,
     /// Superseded rows that are kept for tasks which have not passed what took their place.
     pub history_rows: u64,
     /// About how many bytes those rows take.
@@ -70,6 +76,9 @@ impl Header {
             attachments: 0,
             blobs: 0,
             blob_bytes: 0,
+            counters: 0,
+            series_entries: 0,
+            parts: 0,
             history_rows: 0,
             history_bytes: 0,
             folded_until: Etag::ZERO,
@@ -110,6 +119,9 @@ impl Header {
         row.varint(self.attachments);
         row.varint(self.blobs);
         row.varint(self.blob_bytes);
+        row.varint(self.counters);
+        row.varint(self.series_entries);
+        row.varint(self.parts);
         row.seal()
     }
 
@@ -135,6 +147,9 @@ impl Header {
             attachments: row.varint()?,
             blobs: row.varint()?,
             blob_bytes: row.varint()?,
+            counters: row.varint()?,
+            series_entries: row.varint()?,
+            parts: row.varint()?,
             origin,
         };
         row.close()?;

@@ -18,6 +18,8 @@ use super::{
 const TOMBSTONE: u8 = 1;
 /// A list of attachments follows.
 const ATTACHMENTS: u8 = 2;
+/// The deletion that the version came after stands behind the version's own vector.
+const SINCE: u8 = 4;
 
 /// One version without its body.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +38,8 @@ pub struct Head {
     pub seen: Seen,
     /// What is attached to it.
     pub attachments: Attachments,
+    /// The deletion of the document that it came after; empty for none, and for a deletion.
+    pub since: ChangeVector,
 }
 
 impl AsRef<Seen> for Head {
@@ -58,6 +62,7 @@ impl Head {
                 hash,
             },
             attachments: version.attachments.clone(),
+            since: version.since.clone(),
         }
     }
 
@@ -68,12 +73,16 @@ impl Head {
 
     fn write(&self, row: &mut RowWriter) {
         let tombstone = if self.seen.tombstone { TOMBSTONE } else { 0 };
-        row.byte(tombstone | if self.attachments.is_empty() { 0 } else { ATTACHMENTS });
+        let attached = if self.attachments.is_empty() { 0 } else { ATTACHMENTS };
+        row.byte(tombstone | attached | if self.since.is_empty() { 0 } else { SINCE });
         row.etag(self.etag);
         row.timestamp(self.last_modified);
         row.varint(self.size);
         row.fixed(&self.seen.hash.to_be_bytes());
         row.vector(&self.seen.vector);
+        if !self.since.is_empty() {
+            row.vector(&self.since);
+        }
         row.string(self.id.as_str().as_bytes());
         row.string(self.collection.as_str().as_bytes());
         if !self.attachments.is_empty() {
@@ -88,12 +97,13 @@ impl Head {
         let size = row.varint()?;
         let hash = ContentHash::from_be_bytes(row.fixed()?);
         let vector = row.vector()?;
+        let since = if bits & SINCE != 0 { row.vector()? } else { ChangeVector::empty() };
         let id = row.parsed()?;
         let collection = row.parsed()?;
         let seen = Seen { vector, tombstone: bits & TOMBSTONE != 0, hash };
         let attached = bits & ATTACHMENTS != 0;
         let attachments = if attached { attachments::read(row)? } else { Attachments::default() };
-        Ok(Self { etag, last_modified, size, collection, id, seen, attachments })
+        Ok(Self { etag, last_modified, size, collection, id, seen, attachments, since })
     }
 
     pub(crate) fn encode(&self) -> Bytes {

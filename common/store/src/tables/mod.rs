@@ -10,6 +10,7 @@ pub mod header;
 pub mod heads;
 pub mod history;
 pub mod origin;
+pub mod parts;
 
 #[cfg(test)]
 mod tests;

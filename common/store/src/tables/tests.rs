@@ -4,9 +4,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use jackdaw_common::{
-    Attachment, Attachments, BlobHash, ChangeVector, Collection, Content, ContentHash, DatabaseId,
-    DocumentId, Entry, Etag, IncarnationId, Lineage, RunId, Timestamp, TransactionMark, Version,
+    Attachment, Attachments, BlobHash, ChangeVector, Collection, Content, ContentHash, Counter,
+    DatabaseId, DocumentId, Entry, Etag, IncarnationId, Lineage, Partial, Partials, RunId, Segment,
+    Timestamp, TransactionMark, Version,
     conflict::Seen,
+    item::{
+        Extent,
+        series::{SeriesTime, Span},
+    },
     lineage::{Life, Position, Run},
 };
 use proptest::prelude::*;
@@ -57,7 +62,48 @@ fn contents() -> impl Strategy<Value = Content> {
     prop_oneof![
         3 => body.prop_map(|body| Content::Document(body.into())),
         1 => Just(Content::Tombstone),
+        1 => counters().prop_map(Content::Counter),
+        1 => segments().prop_map(Content::Segment),
     ]
+}
+
+fn counters() -> impl Strategy<Value = Counter> {
+    let partials =
+        prop::collection::btree_map(any::<[u8; 16]>(), (1..=Etag::MAX.get(), any::<i64>()), 0..4);
+    ("\\PC{1,30}", partials).prop_filter_map("no name", |(name, partials)| {
+        let partials = partials.into_iter().map(|(incarnation, (etag, value))| Partial {
+            origin: Entry {
+                incarnation: IncarnationId::from_bytes(incarnation),
+                etag: Etag::new(etag).unwrap(),
+            },
+            value,
+        });
+        let partials = Partials::new(partials.collect()).unwrap();
+        Some(Counter { name: name.parse().ok()?, partials })
+    })
+}
+
+fn spans() -> impl Strategy<Value = Span> {
+    let times = SeriesTime::MIN.millis()..=SeriesTime::MAX.millis();
+    (times.clone(), times).prop_map(|(one, other)| {
+        let time = |millis| SeriesTime::new(millis).unwrap();
+        Span::new(time(one.min(other)), time(one.max(other))).unwrap()
+    })
+}
+
+fn extents() -> impl Strategy<Value = Extent> {
+    let live = prop::option::of((1..u64::MAX, spans()));
+    ("[a-zA-Z]{1,20}", spans(), live).prop_map(|(name, span, live)| Extent {
+        name: name.parse().unwrap(),
+        span,
+        live: live.map_or(0, |(live, _)| live),
+        bounds: live.map(|(_, bounds)| bounds),
+    })
+}
+
+fn segments() -> impl Strategy<Value = Segment> {
+    (extents(), prop::collection::vec(any::<u8>(), 0..50))
+        .prop_map(|(extent, points)| Segment { extent, points: points.into() })
 }
 
 fn attachments() -> impl Strategy<Value = Attachments> {
@@ -74,16 +120,10 @@ fn attachments() -> impl Strategy<Value = Attachments> {
 }
 
 fn versions() -> impl Strategy<Value = Version> {
-    (ids(), collections(), vectors(), timestamps(), contents(), attachments()).prop_map(
-        |(id, collection, vector, last_modified, content, attachments)| Version {
-            id,
-            collection,
-            vector,
-            last_modified,
-            content,
-            attachments,
-        },
-    )
+    (ids(), collections(), [vectors(), vectors()], timestamps(), contents(), attachments())
+        .prop_map(|(id, collection, [vector, since], last_modified, content, attachments)| {
+            Version { id, collection, vector, last_modified, content, attachments, since }
+        })
 }
 
 prop_compose! {
@@ -117,9 +157,10 @@ prop_compose! {
         tombstone in any::<bool>(),
         hash in any::<[u8; 16]>(),
         attachments in attachments(),
+        since in vectors(),
     ) -> Head {
         let seen = Seen { vector, tombstone, hash: ContentHash::from_be_bytes(hash) };
-        Head { etag, last_modified, size, collection, id, seen, attachments }
+        Head { etag, last_modified, size, collection, id, seen, attachments, since }
     }
 }
 
@@ -143,7 +184,7 @@ prop_compose! {
         times in [timestamps(), timestamps()],
         etags in [etags(), etags(), etags()],
         vector in vectors(),
-        counts in any::<[u64; 8]>(),
+        counts in any::<[u64; 11]>(),
         followers in prop::collection::vec((any::<u64>(), etags()), 0..5),
     ) -> Header {
         Header {
@@ -162,6 +203,9 @@ prop_compose! {
             attachments: counts[5],
             blobs: counts[6],
             blob_bytes: counts[7],
+            counters: counts[8],
+            series_entries: counts[9],
+            parts: counts[10],
             folded_until: etags[2],
             followers: following(&followers),
             origin: Arc::new(origin),
@@ -319,6 +363,7 @@ fn sample() -> ChangeRow {
                 size: 1,
                 origin: minted,
             }),
+            since: ChangeVector::empty(),
         },
     }
 }

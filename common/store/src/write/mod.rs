@@ -6,7 +6,6 @@
 //! a simulation on its own time. Etags and change vectors are minted here and nowhere else
 //! (invariant I3).
 
-mod attaching;
 mod collect;
 mod followers;
 mod forget;

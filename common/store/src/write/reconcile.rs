@@ -4,9 +4,12 @@
 //! if the source has seen all there is of it: it was there, and was deleted, and the deletion has
 //! been forgotten. What the source has not seen, even in part, stays (pitfall 9).
 
+use std::ops::Bound;
+
 use bytes::Bytes;
 use jackdaw_common::{
-    Attachments, ChangeVector, Content, DatabaseId, Timestamp, Version, limits::RECONCILE_ROWS_MAX,
+    Attachments, ChangeVector, Collection, Content, DatabaseId, Timestamp, Version,
+    limits::RECONCILE_ROWS_MAX,
 };
 
 use super::{
@@ -71,7 +74,7 @@ pub(crate) fn step(
     let (keys, next) = documents(work, after, present.through.as_ref())?;
     for key in keys {
         if present.keys.binary_search(&key).is_err() {
-            one(work, &key, &present.vector, &mut reconciled)?;
+            one(work, &key, &present.vector, now, &mut reconciled)?;
         }
     }
     reconciled.next = next;
@@ -105,7 +108,7 @@ fn documents(
     if let Some(through) = through {
         range = range.to(through.clone());
     }
-    let mut keys = Vec::new();
+    let mut keys: Vec<Bytes> = Vec::new();
     for table in TABLES {
         // What this group has written is looked at too; what it has removed is seen to be gone.
         let written = work.overlay.written(table).map(|(key, _)| Ok(key));
@@ -116,6 +119,9 @@ fn documents(
             keys.push(key?);
         }
     }
+    for table in [keys::COUNTERS, keys::SEGMENTS] {
+        keys.extend(documents_of_parts(work, table, &range)?);
+    }
     keys.sort_unstable();
     keys.dedup();
     let more = keys.len() > RECONCILE_ROWS_MAX;
@@ -124,20 +130,46 @@ fn documents(
     Ok((keys, next))
 }
 
+/// The first documents within a range that have something in one of the tables of parts.
+fn documents_of_parts(
+    work: &Work<'_>,
+    table: Table,
+    range: &ScanRange,
+) -> Result<Vec<Bytes>, StoreError> {
+    let mut documents = Vec::new();
+    let mut parts = match &range.start {
+        Bound::Excluded(after) => ScanRange::from(keys::behind_parts(after)),
+        Bound::Included(_) | Bound::Unbounded => ScanRange::all(),
+    };
+    while work.header.parts > 0 && documents.len() <= RECONCILE_ROWS_MAX {
+        let next = work.overlay.scan(table, parts, Direction::Forward).next().transpose()?;
+        let document = next.map(|(key, _)| keys::document_of(&key));
+        let Some(document) = document.filter(|document| range.contains(document)) else { break };
+        parts = ScanRange::from(keys::behind_parts(&document));
+        documents.push(document);
+    }
+    Ok(documents)
+}
+
 /// Removes a document that the source does not have, if the source has seen all there is of it.
 fn one(
     work: &mut Work<'_>,
     key: &Bytes,
     source: &ChangeVector,
+    now: Timestamp,
     reconciled: &mut Reconciled,
 ) -> Result<(), StoreError> {
     let present = work.present_at(key)?;
-    let Some(newest) = present.heads.iter().max_by_key(|head| head.last_modified).cloned() else {
-        return Ok(());
-    };
-    if present.is_tombstone() {
+    let parts = work.parts_covered(key, source)?;
+    if parts.is_none() && (present.heads.is_empty() || present.is_tombstone()) {
         return Ok(());
     }
+    let newest = present.heads.iter().max_by_key(|head| head.last_modified);
+    // Of a document that has never come there may be a part.
+    let (id, collection, last_modified) = match newest {
+        Some(head) => (head.id.clone(), head.collection.clone(), head.last_modified),
+        None => (keys::id(key)?, Collection::default(), now),
+    };
     let mut vector = source.clone();
     for head in &present.heads {
         if !source.covers(head.vector()) {
@@ -146,13 +178,18 @@ fn one(
         }
         vector.merge_from(head.vector());
     }
+    if parts == Some(false) {
+        reconciled.kept += 1;
+        return Ok(());
+    }
     let tombstone = Version {
-        id: newest.id,
-        collection: newest.collection,
+        id,
+        collection,
         vector,
-        last_modified: newest.last_modified,
+        last_modified,
         content: Content::Tombstone,
         attachments: Attachments::default(),
+        since: ChangeVector::empty(),
     };
     let hash = tombstone.content_hash();
     work.replace(&present, tombstone, hash, None)?;

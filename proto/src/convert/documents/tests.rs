@@ -1,6 +1,12 @@
 //! What `documents` promises, tried out.
 
-use jackdaw_common::{Attachments, Collection, Entry, IncarnationId, Timestamp};
+mod counters;
+mod series;
+
+use jackdaw_common::{
+    Attachments, Collection, Counter, Entry, IncarnationId, Partials, Segment, Timestamp,
+    item::series::{Points, Span},
+};
 
 use super::*;
 use crate::wire::{Reason, RemoteError, WireError};
@@ -21,6 +27,7 @@ fn version(id: u8, body: Option<usize>) -> Version {
         content: body
             .map_or(Content::Tombstone, |bytes| Content::Document(Bytes::from(vec![b'x'; bytes]))),
         attachments: Attachments::default(),
+        since: ChangeVector::empty(),
     }
 }
 
@@ -94,6 +101,27 @@ fn changes_say_what_happened() {
     assert_eq!(kind(version(1, None), false), wire::ChangeKind::Delete);
     assert_eq!(kind(version(1, Some(1)), true), wire::ChangeKind::Conflict);
     assert_eq!(kind(version(1, None), true), wire::ChangeKind::Conflict);
+}
+
+/// They are never in conflict, though their document may be.
+#[test]
+fn changes_of_what_documents_have_say_its_name() {
+    let etag = Etag::new(9).unwrap();
+    let name = "Likes".parse().unwrap();
+    let counter = Content::Counter(Counter { name, partials: Partials::default() });
+    let segment = Segment::of("Heart".parse().unwrap(), Span::ALL, &Points::default());
+    for (content, kind, name) in [
+        (counter, wire::ChangeKind::Counter, "Likes"),
+        (Content::Segment(segment), wire::ChangeKind::TimeSeries, "Heart"),
+        (Content::Tombstone, wire::ChangeKind::Delete, ""),
+    ] {
+        let version = Version { content, ..version(1, None) };
+        let change = change(etag, &version, false);
+        assert_eq!((change.kind(), change.name.as_str(), &*change.id), (kind, name, "Users/1"));
+        let conflicted = kind == wire::ChangeKind::Delete;
+        let expected = if conflicted { wire::ChangeKind::Conflict } else { kind };
+        assert_eq!(super::change(etag, &version, true).kind(), expected);
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use jackdaw_common::{
 };
 use prost::Message as _;
 
-use super::{FrameError, blobs, bytes, wire};
+use super::{FrameError, blobs, bytes, parts, wire};
 
 /// An item on its way into a frame.
 pub struct OutgoingItem {
@@ -74,7 +74,10 @@ pub(super) fn wire_item(item: &Item) -> wire::Item {
         kind: Some(match &version.content {
             Content::Document(body) => wire::item::Kind::Document(body.clone()),
             Content::Tombstone => wire::item::Kind::Tombstone(wire::Tombstone {}),
+            Content::Counter(counter) => wire::item::Kind::Counter(counter.into()),
+            Content::Segment(segment) => wire::item::Kind::Segment(segment.into()),
         }),
+        since: if version.since.is_empty() { Bytes::new() } else { bytes(&version.since) },
         attachments: blobs::wire_attachments(&version.attachments),
     }
 }
@@ -107,19 +110,32 @@ fn domain_item(message: wire::Item, index: usize) -> Result<Item, FrameError> {
     let fail = |what: String| FrameError::Item { index, what };
     let kind = message.kind.ok_or(FrameError::ItemKind { index })?;
     let attachments = blobs::attachments(message.attachments).map_err(fail)?;
-    if matches!(kind, wire::item::Kind::Tombstone(_)) && !attachments.is_empty() {
-        return Err(fail("a deletion has attachments".into()));
+    if !matches!(kind, wire::item::Kind::Document(_)) && !attachments.is_empty() {
+        return Err(fail("what is no document has attachments".into()));
     }
-    let vector = ChangeVector::decode(&message.vector).map_err(|e| fail(e.to_string()))?;
-    vector.check_bound().map_err(|error| fail(error.to_string()))?;
+    let vector = vector(&message.vector).map_err(fail)?;
     if vector.is_empty() {
         return Err(fail("its change vector is empty".into()));
+    }
+    let since = self::vector(&message.since).map_err(fail)?;
+    if !vector.covers(&since) {
+        return Err(fail("it came after a deletion that it has not seen".into()));
     }
     let minted = match message.minted.checked_sub(1) {
         None => None,
         Some(at) => {
             let entry = usize::try_from(at).ok().and_then(|at| vector.entries().get(at));
             Some(*entry.ok_or_else(|| fail("minted is not an entry of its vector".into()))?)
+        }
+    };
+    let content = match kind {
+        wire::item::Kind::Document(body) => Content::Document(body),
+        wire::item::Kind::Tombstone(wire::Tombstone {}) => Content::Tombstone,
+        wire::item::Kind::Counter(it) => {
+            Content::Counter(parts::counter(it, &vector).map_err(fail)?)
+        }
+        wire::item::Kind::Segment(it) => {
+            Content::Segment(parts::segment(it, &vector).map_err(fail)?)
         }
     };
     let etag = Etag::new(message.etag).map_err(|error| fail(error.to_string()))?;
@@ -143,11 +159,18 @@ fn domain_item(message: wire::Item, index: usize) -> Result<Item, FrameError> {
             })?,
             vector,
             last_modified: Timestamp::from_micros(message.last_modified),
-            content: match kind {
-                wire::item::Kind::Document(body) => Content::Document(body),
-                wire::item::Kind::Tombstone(wire::Tombstone {}) => Content::Tombstone,
-            },
+            content,
             attachments,
+            since,
         },
     })
+}
+
+fn vector(encoded: &[u8]) -> Result<ChangeVector, String> {
+    if encoded.is_empty() {
+        return Ok(ChangeVector::empty());
+    }
+    let vector = ChangeVector::decode(encoded).map_err(|error| error.to_string())?;
+    vector.check_bound().map_err(|error| error.to_string())?;
+    Ok(vector)
 }

@@ -4,7 +4,11 @@ use proptest::prelude::*;
 
 use super::{items::wire_item, *};
 use bytes::BytesMut;
-use jackdaw_common::{Attachments, Content, Entry, Item, TransactionMark, Version};
+use jackdaw_common::{
+    Attachments, Content, Counter, Entry, Item, Partial, Partials, Segment, TransactionMark,
+    Version,
+    item::series::{NewEntry, Points, SeriesTime, Span},
+};
 use prost::Message as _;
 
 fn item(body: &str, tombstone: bool, minted: bool) -> Item {
@@ -25,6 +29,7 @@ fn item(body: &str, tombstone: bool, minted: bool) -> Item {
                 Content::Document(Bytes::copy_from_slice(body.as_bytes()))
             },
             attachments: Attachments::default(),
+            since: ChangeVector::empty(),
         },
     }
 }
@@ -89,6 +94,93 @@ fn an_item_that_is_none_is_refused() {
     for change in cases {
         assert!(matches!(refused(change), FrameError::Item { index: 0, .. }));
     }
+}
+
+/// A counter and a segment of a document, as the version of `item` has seen them.
+fn parts() -> [Item; 2] {
+    let plain = item("", false, true);
+    let origin = plain.minted.unwrap();
+    let partials = Partials::new(vec![Partial { origin, value: i64::MIN }]).unwrap();
+    let counter = Counter { name: "Likes".parse().unwrap(), partials };
+    let mut points = Points::default();
+    let time = SeriesTime::new(-5).unwrap();
+    let entry = NewEntry::new(time, vec![1.5, -0.0], Some("tag".into())).unwrap();
+    points.append(entry, false, origin);
+    points.bury(Span::new(time.next().unwrap(), SeriesTime::MAX).unwrap(), origin);
+    let segment = Segment::of("Heat".parse().unwrap(), Span::ALL, &points);
+    [Content::Counter(counter), Content::Segment(segment)].map(|content| {
+        let earlier = Entry { etag: Etag::new(2).unwrap(), ..origin };
+        let version = Version {
+            content,
+            collection: Default::default(),
+            since: ChangeVector::from_entries([earlier]),
+            ..plain.version.clone()
+        };
+        Item { version, ..plain.clone() }
+    })
+}
+
+#[test]
+fn counters_and_segments_come_back() {
+    let mut buffer = BytesMut::new();
+    for item in &parts() {
+        let (before, outgoing) = (buffer.len(), OutgoingItem::new(item));
+        outgoing.append_to(&mut buffer);
+        assert_eq!(buffer.len() - before, outgoing.bytes());
+    }
+    let mut received = Vec::new();
+    decode_items(buffer.freeze(), &mut received, usize::MAX).unwrap();
+    assert_eq!(received, parts());
+}
+
+/// What a counter or a segment says must be in order, and what its version has seen.
+#[test]
+fn a_part_that_is_none_is_refused() {
+    let refused = |at: usize, change: &dyn Fn(&mut wire::Item)| {
+        let mut message = wire_item(&parts()[at]);
+        change(&mut message);
+        let encoded = message.encode_length_delimited_to_vec();
+        match decode_items(encoded.into(), &mut Vec::new(), usize::MAX) {
+            Err(FrameError::Item { index: 0, what }) => what,
+            other => panic!("{other:?}"),
+        }
+    };
+    let counter = |change: fn(&mut wire::Counter)| {
+        refused(0, &|item| {
+            let Some(wire::item::Kind::Counter(counter)) = &mut item.kind else { panic!() };
+            change(counter);
+        })
+    };
+    assert!(counter(|it| it.name = "a\u{0}".into()).contains("control character"));
+    assert!(counter(|it| it.partials[0].incarnation = Bytes::new()).contains("16 bytes"));
+    assert!(counter(|it| it.partials[0].etag = 0).contains("etag 0"));
+    assert!(counter(|it| it.partials[0].etag = 6).contains("has not seen"));
+    assert!(counter(|it| it.partials.push(it.partials[0].clone())).contains("ascend"));
+    let segment = |change: fn(&mut wire::Segment)| {
+        refused(1, &|item| {
+            let Some(wire::item::Kind::Segment(segment)) = &mut item.kind else { panic!() };
+            change(segment);
+        })
+    };
+    assert!(segment(|it| it.name = String::new()).contains("empty"));
+    assert!(segment(|it| it.first = i64::MIN).contains("years 1 to 9999"));
+    assert!(segment(|it| it.first = it.last + 1).contains("9999"));
+    assert!(segment(|it| it.first = -4).contains("Heat"), "an entry outside of the span");
+    assert!(segment(|it| it.points = Bytes::from_static(b"!")).contains("Heat"));
+    let unseen = refused(1, &|item| {
+        let earlier =
+            Entry { incarnation: IncarnationId::from_bytes([7; 16]), etag: Etag::new(4).unwrap() };
+        item.vector = bytes(&ChangeVector::from_entries([earlier]));
+    });
+    assert!(unseen.contains("Heat"), "{unseen}");
+    let since = refused(0, &|item| {
+        let other =
+            Entry { incarnation: IncarnationId::from_bytes([9; 16]), etag: Etag::new(1).unwrap() };
+        item.since = bytes(&ChangeVector::from_entries([other]));
+    });
+    assert!(since.contains("deletion that it has not seen"), "{since}");
+    let attached = refused(0, &|item| item.attachments.push(wire::Attachment::default()));
+    assert!(!attached.is_empty());
 }
 
 #[test]

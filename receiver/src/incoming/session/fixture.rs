@@ -214,6 +214,7 @@ pub(crate) fn item(number: u64) -> Item {
             last_modified: Timestamp::from_micros(7),
             content: Content::Document(Bytes::from_static(b"{}")),
             attachments: Attachments::default(),
+            since: ChangeVector::empty(),
         },
     }
 }

@@ -25,6 +25,7 @@ fn item(value: u64) -> Item {
             last_modified: Timestamp::from_micros(1),
             content: Content::Document(Bytes::from_static(b"{}")),
             attachments: Attachments::default(),
+            since: ChangeVector::empty(),
         },
     }
 }

@@ -107,6 +107,7 @@ async fn arrive(here: &Store, source: u8, versions: &[(&str, ChangeVector, Optio
                     false => Content::Tombstone,
                 },
                 attachments: Attachments::default(),
+                since: ChangeVector::empty(),
             },
         })
     });

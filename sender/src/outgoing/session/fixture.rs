@@ -101,6 +101,7 @@ pub(super) async fn arrived(store: &Store, minted: Entry) -> u64 {
             last_modified: Timestamp::from_micros(1),
             content: Content::Tombstone,
             attachments: Attachments::default(),
+            since: ChangeVector::empty(),
         },
     };
     let incoming = Incoming {

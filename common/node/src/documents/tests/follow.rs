@@ -12,8 +12,7 @@ use super::*;
 use crate::control::fixture::{refused, replicate};
 
 async fn stream(site: &Site, prefix: &str) -> Streaming<wire::StreamDocumentsResponse> {
-    let request =
-        wire::StreamDocumentsRequest { database: "Orders".into(), id_prefix: prefix.into() };
+    let request = stream_request(prefix);
     site.documents(Caller::Reader).stream_documents(request).await.unwrap().into_inner()
 }
 

@@ -11,7 +11,11 @@ use super::*;
 use crate::{
     catalog::Database,
     control::fixture::refused,
-    documents::{PARTS_QUEUED_MAX, stream::stream, watch::watch},
+    documents::{
+        PARTS_QUEUED_MAX,
+        stream::{Streamed, stream},
+        watch::watch,
+    },
 };
 
 /// How long these streams wait for their clients.
@@ -27,6 +31,10 @@ async fn with_parts() -> (Site, Arc<Database>) {
     (site, database)
 }
 
+fn everything() -> Streamed {
+    Streamed::read(&stream_request("")).unwrap()
+}
+
 /// What is still to be had of a stream.
 async fn rest<T>(
     parts: impl tokio_stream::Stream<Item = Result<T, Status>>,
@@ -37,7 +45,7 @@ async fn rest<T>(
 #[tokio::test]
 async fn a_stream_whose_client_takes_nothing_ends_and_says_so() {
     let (_site, database) = with_parts().await;
-    let parts = stream(database, String::new(), STALL_MAX);
+    let parts = stream(database, everything(), STALL_MAX);
     sleep(STALL_MAX * 3).await;
     let mut rest = rest(parts).await;
     let error = refused(rest.pop().unwrap().map(drop), Reason::ClientStalled);
@@ -49,7 +57,7 @@ async fn a_stream_whose_client_takes_nothing_ends_and_says_so() {
 #[tokio::test]
 async fn a_slow_client_that_goes_on_gets_everything() {
     let (_site, database) = with_parts().await;
-    let mut parts = stream(database, String::new(), STALL_MAX);
+    let mut parts = stream(database, everything(), STALL_MAX);
     let mut taken = 0;
     while let Some(part) = parts.next().await {
         taken += part.unwrap().documents.len();

@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
-use jackdaw_common::{BlobHash, BlobHasher, Etag, Order, TransactionMark};
+use jackdaw_common::{
+    BlobHash, BlobHasher, Content, Counter, Etag, Order, Segment, TransactionMark,
+    item::{Extent, series::Points},
+};
 
 use crate::{
     Snapshot,
@@ -14,6 +17,7 @@ use crate::{
         changes::ChangeRow,
         heads::Head,
         history::Superseded,
+        parts::{Part as _, SegmentHead},
     },
 };
 
@@ -47,11 +51,15 @@ pub(crate) fn audit(snapshot: &Snapshot) {
     contents(snapshot, &rows);
     let superseded = history(snapshot, &rows);
     rows.retain(|row| !superseded.contains(&row.etag));
+    let parts = parts(snapshot, &rows);
     let of_rows: Vec<_> = rows.iter().map(|row| row.etag).collect();
-    let of_heads: Vec<_> = etags.keys().copied().collect();
+    let of_heads: BTreeSet<_> = etags.keys().copied().chain(parts).collect();
+    let of_heads: Vec<_> = of_heads.into_iter().collect();
     assert_eq!(of_rows, of_heads, "rows of changes, and what leads to them");
     for row in &rows {
-        same(row, etags[&row.etag]);
+        if let Some(head) = etags.get(&row.etag) {
+            same(row, head);
+        }
         assert!(row.etag <= header.last_etag, "etag {} was not given out", row.etag);
         let own = row.version.vector.etag_of(header.incarnation);
         assert!(own <= header.last_etag, "an own entry of {own} was not given out");
@@ -59,6 +67,52 @@ pub(crate) fn audit(snapshot: &Snapshot) {
     let newest = rows.iter().map(|row| row.stamp).max();
     assert!(newest.is_none_or(|stamp| stamp <= header.last_stamp), "a stamp after the last");
     assert!(header.vector.etag_of(header.incarnation) <= header.last_etag);
+}
+
+/// Every counter and segment leads to a row that says the same, and segments of one series lie
+/// apart. Answers their etags.
+fn parts(snapshot: &Snapshot, rows: &[ChangeRow]) -> Vec<Etag> {
+    let engine = snapshot.engine();
+    let rows: BTreeMap<_, _> = rows.iter().map(|row| (row.etag, row)).collect();
+    let (mut etags, mut counters, mut entries) = (Vec::new(), 0, 0);
+    for entry in engine.scan(keys::COUNTERS, ScanRange::all(), Direction::Forward) {
+        let (key, value) = entry.unwrap();
+        let head = Counter::decode(value).unwrap();
+        let version = &rows[&head.etag].version;
+        assert_eq!(key, keys::counter(&version.id, &head.part.name));
+        assert_eq!(version.content, Content::Counter(head.part.clone()));
+        for partial in head.part.partials.as_slice() {
+            assert!(head.context().has_seen(partial.origin), "{head:?} has not seen {partial:?}");
+        }
+        assert_eq!((&version.vector, &version.since), (&head.vector, &head.since));
+        counters += head.part.live();
+        etags.push(head.etag);
+    }
+    let mut before: Option<(Bytes, SegmentHead)> = None;
+    for entry in engine.scan(keys::SEGMENTS, ScanRange::all(), Direction::Forward) {
+        let (key, value) = entry.unwrap();
+        let head = Extent::decode(value).unwrap();
+        let version = &rows[&head.etag].version;
+        let Content::Segment(segment) = &version.content else { panic!("{version:?}") };
+        let extent = &segment.extent;
+        assert_eq!(key, keys::segment(&version.id, &extent.name, extent.span.first()));
+        assert_eq!((&version.vector, &version.since), (&head.vector, &head.since));
+        assert_eq!(*extent, head.part);
+        let points = Points::decode(&segment.points).unwrap();
+        points.check(extent.span, &version.vector).unwrap();
+        assert_eq!(*segment, Segment::of(extent.name.clone(), extent.span, &points));
+        let series = keys::series(&version.id, &extent.name);
+        if let Some((_, before)) = before.filter(|(other, _)| *other == series) {
+            assert!(before.part.span.last() < extent.span.first(), "{before:?} meets {head:?}");
+        }
+        entries += head.part.live;
+        etags.push(head.etag);
+        before = Some((series, head));
+    }
+    let header = snapshot.header();
+    assert_eq!((header.counters, header.series_entries), (counters, entries));
+    assert_eq!(header.parts, etags.len() as u64, "count of parts");
+    etags
 }
 
 /// Contents are there exactly where they are attached, counted as often, and say what their hash

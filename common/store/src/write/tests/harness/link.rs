@@ -96,6 +96,17 @@ impl Link {
     }
 }
 
+impl Link {
+    /// Sends everything from the beginning once more; answers how many items were not known.
+    pub(crate) async fn repeat(&mut self) -> u64 {
+        let (items, last, frontier) = take(&self.source.snapshot(), Etag::ZERO, usize::MAX);
+        let batch = self.next(usize::MAX);
+        let sent = items.len() as u64;
+        let batch = Incoming { after: Etag::ZERO, last, frontier, items, ..batch };
+        sent - self.apply(batch).await.already_present
+    }
+}
+
 /// Copies everything there is once, in one session.
 pub(crate) async fn copy(source: &Store, destination: &Store) -> usize {
     Link::open(source, destination).await.run(usize::MAX).await

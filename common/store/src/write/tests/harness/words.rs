@@ -68,6 +68,7 @@ pub(crate) fn expecting(vector: &ChangeVector, command: Command) -> Command {
         Command::DeleteAttachment { id, name, .. } => {
             Command::DeleteAttachment { id, name, expected: now }
         }
+        other => panic!("{other:?} expects nothing"),
     }
 }
 
@@ -153,6 +154,7 @@ pub(crate) fn says(row: &ChangeRow) -> String {
     match &row.version.content {
         Content::Document(body) => text(body),
         Content::Tombstone => "†".to_owned(),
+        other => format!("{other:?}"),
     }
 }
 
@@ -238,6 +240,7 @@ pub(crate) fn arriving(
             last_modified: Timestamp::from_micros(77),
             content,
             attachments: Attachments::default(),
+            since: ChangeVector::empty(),
         },
     }
 }

@@ -144,6 +144,7 @@ impl World {
             let body = match &version.content {
                 Content::Document(body) => Some(text(body)),
                 Content::Tombstone => None,
+                other => panic!("{other:?}"),
             };
             assert_eq!(known.body, body, "{document} does not say what it said");
             self.received[to].entry(document).or_default().push(known.clone());

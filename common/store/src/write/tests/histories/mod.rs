@@ -2,6 +2,8 @@
 //! has seen, also when one of them goes back; and single ones that once broke the writer.
 
 mod convergence;
+mod midway;
+mod parts;
 mod recount;
 mod regressions;
 mod restores;

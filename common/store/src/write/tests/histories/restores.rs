@@ -260,6 +260,7 @@ fn pass(batch: &Incoming, from: &Disk, mut to: Received) -> Received {
         let body = match &item.version.content {
             Content::Document(body) => Some(text(body)),
             Content::Tombstone => None,
+            other => panic!("{other:?}"),
         };
         assert_eq!(known.body, body, "{} does not say what it said", item.version.id);
         let id = IDS.into_iter().find(|id| *id == item.version.id.as_str()).unwrap();

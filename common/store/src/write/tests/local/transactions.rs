@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use jackdaw_common::{ChangeVector, Etag, Timestamp, limits::TRANSACTION_COMMANDS_MAX};
 
-use super::harness::*;
+use super::super::harness::*;
 use crate::{Lookup, TransactError};
 
 #[test]

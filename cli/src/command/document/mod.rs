@@ -1,4 +1,9 @@
-//! `jackdaw document`: reads, writes and watches documents.
+//! `jackdaw document`: reads, writes and watches documents. The commands for what documents have
+//! stand beside it.
+
+pub(crate) mod attachment;
+pub(crate) mod counter;
+pub(crate) mod time_series;
 
 use std::path::{Path, PathBuf};
 
@@ -24,6 +29,16 @@ pub(crate) struct DocumentCommand {
 
     #[command(subcommand)]
     what: What,
+}
+
+/// A document of a database.
+#[derive(Args, Clone, Debug)]
+struct DocumentOption {
+    #[command(flatten)]
+    database: DatabaseOption,
+
+    /// Id of the document, any casing
+    id: String,
 }
 
 #[derive(Debug, Subcommand)]

@@ -3,22 +3,29 @@
 //! The versions keep the vectors they have; only the frontier of the batch raises the database
 //! vector (invariants I5, I6). Transactions of the source stay transactions here.
 
+mod merging;
+
 use jackdaw_common::{
-    AttachmentName, BlobHash, ChangeVector, ContentHash, DatabaseId, DocumentId, Entry, Etag, Item,
-    RunId, Timestamp,
+    AttachmentName, BlobHash, ChangeVector, Content, ContentHash, DatabaseId, DocumentId, Entry,
+    Etag, Item, RunId, Timestamp, Version,
     change_vector::TooManyEntries,
     conflict::{Decision, Holder, Known, Seen, decide},
     limits::CHANGE_VECTOR_ENTRIES_MAX,
 };
 use thiserror::Error;
 
-use super::{session::load, work::Work};
+use super::{
+    session::load,
+    work::{Present, Work},
+};
 use crate::{
     contents::Brought,
     error::StoreError,
     keys,
     tables::{cursors::Cursor, header::Header},
 };
+
+use merging::Outcome;
 
 #[cfg(test)]
 thread_local! {
@@ -91,6 +98,13 @@ pub struct Applied {
     /// The source went back, and has seen again now what it had sent before: the next session
     /// begins with a full reconcile.
     pub reconcile_due: bool,
+}
+
+impl Applied {
+    fn ignore(&mut self, known: Known) {
+        self.already_present += 1;
+        self.collided += u64::from(known == Known::Collided);
+    }
 }
 
 /// Why a batch was not applied. Nothing of it was.
@@ -226,6 +240,9 @@ fn check_room(header: &Header) -> Result<(), TooManyEntries> {
 fn one(work: &mut Work<'_>, item: IncomingItem, applied: &mut Applied) -> Result<(), ApplyError> {
     let IncomingItem { item: Item { minted, version, .. }, hash } = item;
     let present = work.present(&version.id)?;
+    if version.content.is_part() {
+        return Ok(part(work, &present, version, minted, applied)?);
+    }
     let seen =
         Seen { vector: version.vector.clone(), tombstone: version.content.is_tombstone(), hash };
     if let Some(missing) = work.references.missing(work.overlay, &version.attachments)? {
@@ -234,10 +251,7 @@ fn one(work: &mut Work<'_>, item: IncomingItem, applied: &mut Applied) -> Result
     }
     let holder = Holder { vector: &work.header.vector, retired: &work.header.origin.retired };
     match decide(&seen, &present.heads, holder) {
-        Decision::Ignore(known) => {
-            applied.already_present += 1;
-            applied.collided += u64::from(known == Known::Collided);
-        }
+        Decision::Ignore(known) => applied.ignore(known),
         Decision::Replace => {
             work.replace(&present, version, hash, minted)?;
             applied.applied += 1;
@@ -250,6 +264,32 @@ fn one(work: &mut Work<'_>, item: IncomingItem, applied: &mut Applied) -> Result
             work.add(&present, &superseded, version, hash, minted)?;
             applied.conflicted += 1;
         }
+    }
+    Ok(())
+}
+
+/// Something that a document has, whether that is here yet or not: it may follow.
+fn part(
+    work: &mut Work<'_>,
+    present: &Present,
+    version: Version,
+    minted: Option<Entry>,
+    applied: &mut Applied,
+) -> Result<(), StoreError> {
+    if present.buries(version.context()) {
+        // It was written without knowing that the document was deleted, and went with it.
+        applied.ignore(Known::Forgotten);
+        return Ok(());
+    }
+    let outcome = match version.content.clone() {
+        Content::Counter(counter) => merging::counter(work, version, counter, minted)?,
+        Content::Segment(segment) => merging::segment(work, version, segment, minted)?,
+        Content::Document(_) | Content::Tombstone => return Ok(()),
+    };
+    match outcome {
+        Outcome::Ignored(known) => applied.ignore(known),
+        Outcome::Applied => applied.applied += 1,
+        Outcome::Merged => applied.merged += 1,
     }
     Ok(())
 }

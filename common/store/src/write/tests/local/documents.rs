@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use jackdaw_common::{ChangeVector, Content, Etag, Timestamp, limits::DOCUMENT_ID_BYTES_MAX};
 
-use super::harness::*;
+use super::super::harness::*;
 use crate::{Lookup, TransactError, Written};
 
 #[test]
@@ -95,8 +95,12 @@ fn a_delete_of_nothing_writes_nothing() {
         delete(&store, "users/1").await;
         for id_text in ["users/1", "users/2"] {
             let written = delete(&store, id_text).await;
-            let nothing =
-                Written { id: id(id_text), vector: ChangeVector::empty(), etag: Etag::ZERO };
+            let nothing = Written {
+                id: id(id_text),
+                vector: ChangeVector::empty(),
+                etag: Etag::ZERO,
+                value: None,
+            };
             assert_eq!(written, nothing);
         }
         assert_eq!((store.last_etag(), counts(&store)), (etag(2), (0, 1, 0)));

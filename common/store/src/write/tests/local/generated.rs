@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jackdaw_common::{DocumentId, Etag, IncarnationId};
 use proptest::prelude::*;
 
-use super::harness::*;
+use super::super::harness::*;
 use crate::{Identity, NewId, Store, TransactError, engine::Memory, keys::TABLES};
 
 #[test]

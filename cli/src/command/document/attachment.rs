@@ -11,7 +11,8 @@ use jackdaw_proto::documents::{
 };
 use tokio::{sync::mpsc, task::spawn_blocking};
 
-use super::{DatabaseOption, DeletionOptions, page_size, pages};
+use super::DocumentOption;
+use crate::command::{DeletionOptions, page_size, pages};
 use crate::connection::{ConnectionOptions, Service};
 use crate::report::exit::{Exit, Failure};
 use crate::report::output::{Output, counted, note};
@@ -26,16 +27,6 @@ pub(crate) struct AttachmentCommand {
 
     #[command(subcommand)]
     what: What,
-}
-
-/// A document of a database.
-#[derive(Args, Clone, Debug)]
-struct DocumentOption {
-    #[command(flatten)]
-    database: DatabaseOption,
-
-    /// Id of the document, any casing
-    id: String,
 }
 
 #[derive(Debug, Subcommand)]
@@ -111,7 +102,7 @@ enum What {
 }
 
 impl AttachmentCommand {
-    pub(super) async fn run(self, output: Output) -> Result<Exit, Failure> {
+    pub(in crate::command) async fn run(self, output: Output) -> Result<Exit, Failure> {
         let service = self.connection.connect().await?;
         match self.what {
             What::Put { document, name, file, content_type, expected_change_vector } => {

@@ -1,30 +1,32 @@
-//! A client's transaction: puts and deletes in order, all or none.
+//! A client's transaction: commands in order, all or none.
 //!
 //! Each put mints an entry of this database over everything the document and the database have
 //! seen, so it ends whatever conflict there was (semantics 1.7.1, 6.7).
+
+mod appending;
+mod attaching;
+mod counting;
+mod generated;
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use jackdaw_common::{
-    AttachmentName, Attachments, ChangeVector, Collection, Content, ContentType, DocumentId, Entry,
-    Etag, NodeTag, Timestamp, Version,
+    AttachmentName, Attachments, ChangeVector, Collection, Content, ContentType, CounterName,
+    DocumentId, Entry, Etag, Timestamp, Version,
     conflict::local_base,
-    item::attachment::AttachmentsError,
-    limits::{TRANSACTION_BLOBS_MAX, TRANSACTION_ENCODED_BYTES_MAX},
+    item::{
+        attachment::AttachmentsError,
+        series::{NewEntry, SeriesName, Span},
+    },
+    limits::{TRANSACTION_BLOBS_MAX, TRANSACTION_ENCODED_BYTES_MAX, TRANSACTION_ROWS_MAX},
 };
 use thiserror::Error;
 
-use super::{
-    attaching::{Attaching, attach, attachments, detach},
-    work::{Present, Work, corrupt},
-};
-use crate::{
-    contents::Staged,
-    error::StoreError,
-    keys::{self, RecordKind},
-    tables::codec::{RowError, RowReader, RowWriter},
-};
+use super::work::{Present, Work};
+use crate::{contents::Staged, error::StoreError, tables::parts::PartHead};
+use attaching::{Attaching, attach, attachments, detach};
+use generated::complete;
 
 /// The vector a document must have for a write to go on; empty: it must not exist.
 pub type Expected = Option<ChangeVector>;
@@ -72,13 +74,55 @@ pub enum Command {
         /// What the document must have.
         expected: Expected,
     },
+    /// Adds to a counter of a live document; one that does not exist begins with 0.
+    Increment {
+        /// The document.
+        id: DocumentId,
+        /// Name of the counter.
+        name: CounterName,
+        /// What is added.
+        delta: i64,
+    },
+    /// Deletes a counter; one that does not exist stays so.
+    DeleteCounter {
+        /// The document.
+        id: DocumentId,
+        /// Name of the counter.
+        name: CounterName,
+    },
+    /// Puts entries into a time series of a live document, each in the place of what is there at
+    /// its time; in an incremental series it adds to that.
+    Append {
+        /// The document.
+        id: DocumentId,
+        /// Name of the series.
+        name: SeriesName,
+        /// In any order.
+        entries: Vec<NewEntry>,
+    },
+    /// Deletes the entries of a time series within a span; where there are none nothing happens.
+    DeleteSpan {
+        /// The document.
+        id: DocumentId,
+        /// Name of the series.
+        name: SeriesName,
+        /// From the first time to the last one.
+        span: Span,
+    },
 }
 
 impl Command {
     pub(crate) fn bytes(&self) -> usize {
         match self {
             Self::Put { body, .. } => body.len() + 256,
-            Self::Delete { .. } | Self::DeleteAttachment { .. } => 256,
+            Self::Delete { .. }
+            | Self::DeleteAttachment { .. }
+            | Self::Increment { .. }
+            | Self::DeleteCounter { .. }
+            | Self::DeleteSpan { .. } => 256,
+            Self::Append { entries, .. } => {
+                256 + entries.iter().map(NewEntry::bytes).sum::<usize>()
+            }
             Self::PutAttachment { content, .. } => content.content().len() + 1024,
         }
     }
@@ -117,6 +161,14 @@ pub struct Written {
     pub vector: ChangeVector,
     /// Its new etag; zero when nothing was written.
     pub etag: Etag,
+    /// What a counter has come to by an increment, unless others have taken it beyond 64 bits.
+    pub value: Option<i64>,
+}
+
+impl Written {
+    fn nothing(id: DocumentId) -> Self {
+        Self { id, vector: ChangeVector::empty(), etag: Etag::ZERO, value: None }
+    }
 }
 
 /// Why a transaction was not carried out. Nothing of it was written.
@@ -152,6 +204,14 @@ pub enum TransactError {
         /// What one may take.
         max: usize,
     },
+    /// It writes more rows than a destination takes as one.
+    #[error("the transaction writes {rows} rows, more than {max}")]
+    TooManyRows {
+        /// How many.
+        rows: usize,
+        /// How many it may.
+        max: usize,
+    },
     /// There is no such document to attach something to.
     #[error("command {command}: there is no document {id}")]
     NoDocument {
@@ -178,6 +238,19 @@ pub enum TransactError {
         /// What is too much.
         error: AttachmentsError,
     },
+    /// A counter, or what this database has added to it, would be led beyond 64 bits.
+    #[error(
+        "command {command}: counter {name} of document {id}, or what this database has added to \
+         it, would go beyond 64 bits"
+    )]
+    CounterOverflow {
+        /// Which command, counted from zero.
+        command: usize,
+        /// Which document.
+        id: DocumentId,
+        /// Which counter.
+        name: CounterName,
+    },
     /// It refers to more contents than a destination takes as one.
     #[error("the transaction refers to {contents} contents, more than {max}")]
     TooManyContents {
@@ -200,38 +273,14 @@ pub(crate) fn transact(
     work.begin(now);
     let mut written = Vec::with_capacity(commands.len());
     for (command, step) in commands.into_iter().enumerate() {
-        written.push(match step {
-            Command::Put { id, collection, body, expected } => {
-                let id = complete(work, command, id)?;
-                let present = work.present(&id)?;
-                check(command, &id, &present, expected)?;
-                // The casing of the first write stays.
-                let id = present.live().map_or(id, |head| head.id.clone());
-                if let Err(error) = attachments(&present).check() {
-                    return Err(TransactError::Attachments { command, id, error });
-                }
-                put(work, &present, id, collection, Content::Document(body), now)?
-            }
-            Command::Delete { id, expected } => {
-                let present = work.present(&id)?;
-                check(command, &id, &present, expected)?;
-                delete(work, &present, id, now)?
-            }
-            Command::PutAttachment { id, name, content_type, content, expected } => {
-                let present = work.present(&id)?;
-                check(command, &id, &present, expected)?;
-                let new = Attaching { name, content_type, content };
-                attach(work, command, &present, id, new, now)?
-            }
-            Command::DeleteAttachment { id, name, expected } => {
-                let present = work.present(&id)?;
-                check(command, &id, &present, expected)?;
-                detach(work, command, &present, id, &name, now)?
-            }
-        });
+        written.push(carry_out(work, command, step, now)?);
         let (bytes, max) = (work.encoded_bytes(), TRANSACTION_ENCODED_BYTES_MAX);
         if bytes > max {
             return Err(TransactError::TooLarge { bytes, max });
+        }
+        let (rows, max) = (work.rows(), TRANSACTION_ROWS_MAX);
+        if rows > max {
+            return Err(TransactError::TooManyRows { rows, max });
         }
     }
     let (contents, max) = (work.contents(), TRANSACTION_BLOBS_MAX);
@@ -239,6 +288,104 @@ pub(crate) fn transact(
         return Err(TransactError::TooManyContents { contents, max });
     }
     Ok(written)
+}
+
+fn carry_out(
+    work: &mut Work<'_>,
+    command: usize,
+    step: Command,
+    now: Timestamp,
+) -> Result<Written, TransactError> {
+    match step {
+        Command::Put { id, collection, body, expected } => {
+            let id = complete(work, command, id)?;
+            let present = work.present(&id)?;
+            check(command, &id, &present, expected)?;
+            // The casing of the first write stays.
+            let id = present.live().map_or(id, |head| head.id.clone());
+            if let Err(error) = attachments(&present).check() {
+                return Err(TransactError::Attachments { command, id, error });
+            }
+            Ok(put(work, &present, id, collection, Content::Document(body), now)?)
+        }
+        Command::Delete { id, expected } => {
+            let present = work.present(&id)?;
+            check(command, &id, &present, expected)?;
+            Ok(delete(work, &present, id, now)?)
+        }
+        Command::PutAttachment { id, name, content_type, content, expected } => {
+            let present = work.present(&id)?;
+            check(command, &id, &present, expected)?;
+            let new = Attaching { name, content_type, content };
+            attach(work, command, &present, id, new, now)
+        }
+        Command::DeleteAttachment { id, name, expected } => {
+            let present = work.present(&id)?;
+            check(command, &id, &present, expected)?;
+            detach(work, command, &present, id, &name, now)
+        }
+        Command::Increment { id, name, delta } => {
+            counting::increment(work, Holder::of(work, command, id)?, name, delta, now)
+        }
+        Command::DeleteCounter { id, name } => counting::delete(work, id, &name, now),
+        Command::Append { id, name, entries } => {
+            appending::append(work, Holder::of(work, command, id)?, name, entries, now)
+        }
+        Command::DeleteSpan { id, name, span } => appending::delete(work, id, &name, span, now),
+    }
+}
+
+/// A document that counters and time series are written to.
+struct Holder {
+    command: usize,
+    id: DocumentId,
+    present: Present,
+}
+
+impl Holder {
+    /// The document, which must have a version that is live.
+    fn of(work: &Work<'_>, command: usize, id: DocumentId) -> Result<Self, TransactError> {
+        let present = work.present(&id)?;
+        let Some(head) = present.alive().next() else {
+            return Err(TransactError::NoDocument { command, id });
+        };
+        Ok(Self { command, id: head.id.clone(), present })
+    }
+
+    /// What a client writes over: `parts`, which may be none.
+    fn over<P>(&self, work: &Work<'_>, parts: &[PartHead<P>]) -> Seen {
+        // What the document's versions have seen is no matter: of what they have seen of its parts
+        // some may not have come yet. The deletion that they came after is.
+        let mut since = self.present.since();
+        let mut vector = work.header.vector.clone();
+        for part in parts {
+            since.merge_from(&part.since);
+            vector.merge_from(&part.vector);
+        }
+        vector.merge_from(&since);
+        Seen { vector, since }
+    }
+
+    /// A version of something that it has.
+    fn part(&self, seen: Seen, content: Content, now: Timestamp) -> Version {
+        Version {
+            id: self.id.clone(),
+            collection: Collection::default(),
+            vector: seen.vector,
+            last_modified: now,
+            content,
+            attachments: Attachments::default(),
+            since: seen.since,
+        }
+    }
+}
+
+/// What a write to a part of a document has seen.
+struct Seen {
+    /// All that was done to it.
+    vector: ChangeVector,
+    /// The deletion of the document that it comes after.
+    since: ChangeVector,
 }
 
 fn put(
@@ -252,10 +399,12 @@ fn put(
     let (vector, minted) = minted(work, present)?;
     let deleted = content.is_tombstone();
     let attachments = if deleted { Attachments::default() } else { attachments(present) };
-    let version = Version { id, collection, vector, last_modified: now, content, attachments };
+    let since = if deleted { ChangeVector::empty() } else { present.since() };
+    let version =
+        Version { id, collection, vector, last_modified: now, content, attachments, since };
     let hash = version.content_hash();
     let head = work.replace(present, version, hash, Some(minted))?;
-    Ok(Written { id: head.id, vector: head.seen.vector, etag: head.etag })
+    Ok(Written { id: head.id, vector: head.seen.vector, etag: head.etag, value: None })
 }
 
 fn delete(
@@ -265,7 +414,7 @@ fn delete(
     now: Timestamp,
 ) -> Result<Written, StoreError> {
     if present.live().is_none() && !present.is_conflict() {
-        return Ok(Written { id, vector: ChangeVector::empty(), etag: Etag::ZERO });
+        return Ok(Written::nothing(id));
     }
     let newest = present.heads.iter().max_by_key(|head| head.etag);
     let (id, collection) = newest.map_or_else(
@@ -303,74 +452,4 @@ fn check(
         return Ok(());
     }
     Err(TransactError::Mismatch { command, id: id.clone(), expected, actual })
-}
-
-/// The id a put writes: as given, or completed so that no other database generates it too, and so
-/// that it is nobody's yet.
-fn complete(work: &mut Work<'_>, command: usize, id: NewId) -> Result<DocumentId, TransactError> {
-    let tag = NodeTag::derived(work.header.incarnation);
-    match id {
-        NewId::Given(id) => Ok(id),
-        NewId::Etag(id) => {
-            let number = format!("{}{:019}", id.as_str(), work.next_etag()?.get());
-            // A client may have written that very id, and those behind it.
-            let mut again = 1_u64;
-            loop {
-                let text = match again {
-                    1 => format!("{number}-{tag}"),
-                    more => format!("{number}.{more}-{tag}"),
-                };
-                let candidate = generated(command, id.clone(), &text)?;
-                if is_free(work, &candidate)? {
-                    return Ok(candidate);
-                }
-                again += 1;
-            }
-        }
-        NewId::Number(id) => loop {
-            let number = count(work, &id)?;
-            // One "|" only: "a|" and "a||" are counted apart and must not come out the same.
-            let prefix = id.as_str().strip_suffix('|').unwrap_or(id.as_str());
-            let text = format!("{prefix}/{number}-{tag}");
-            let candidate = generated(command, id.clone(), &text)?;
-            // A client may have written that very id; the next number is free, or the one after.
-            if is_free(work, &candidate)? {
-                return Ok(candidate);
-            }
-        },
-    }
-}
-
-/// Whether there is no document under an id.
-fn is_free(work: &Work<'_>, id: &DocumentId) -> Result<bool, StoreError> {
-    let present = work.present(id)?;
-    Ok(present.live().is_none() && !present.is_conflict())
-}
-
-fn generated(command: usize, given: DocumentId, text: &str) -> Result<DocumentId, TransactError> {
-    text.parse().map_err(|error: jackdaw_common::id::DocumentIdError| TransactError::Generated {
-        command,
-        id: given,
-        why: error.to_string(),
-    })
-}
-
-/// The next number for ids that begin with `prefix`.
-fn count(work: &mut Work<'_>, prefix: &DocumentId) -> Result<u64, StoreError> {
-    let key = keys::record(RecordKind::Identity, prefix.key().as_bytes());
-    let last = match work.small(keys::RECORDS, &key)? {
-        Some(row) => read_number(row).map_err(|error| corrupt(keys::RECORDS, &key, error))?,
-        None => 0,
-    };
-    let mut row = RowWriter::new(10);
-    row.varint(last + 1);
-    work.set_small(keys::RECORDS, key, Some(row.seal()));
-    Ok(last + 1)
-}
-
-fn read_number(row: Bytes) -> Result<u64, RowError> {
-    let mut row = RowReader::open(row)?;
-    let number = row.varint()?;
-    row.close()?;
-    Ok(number)
 }

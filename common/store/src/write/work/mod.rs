@@ -2,6 +2,8 @@
 //!
 //! Rows are kept open until their transaction ends, since each says how many there are.
 
+mod parts;
+
 use std::{collections::HashSet, sync::Arc};
 
 use bytes::Bytes;
@@ -20,6 +22,7 @@ use crate::{
         changes::ChangeRow, codec::RowError, header::Header, heads::Head, history::Superseded,
     },
 };
+pub(crate) use parts::{Minting, Piece};
 
 /// What a row takes beside its body, about.
 const SUPERSEDED_BYTES: u64 = 256;
@@ -100,6 +103,11 @@ impl<'w> Work<'w> {
         }
     }
 
+    /// Rows of this transaction, those that it has taken back too.
+    pub(crate) fn rows(&self) -> usize {
+        self.rows.len()
+    }
+
     /// Bytes that the rows of this transaction take encoded on the stream, at most.
     pub(crate) fn encoded_bytes(&self) -> usize {
         self.encoded
@@ -143,9 +151,14 @@ impl<'w> Work<'w> {
 
     /// The entry a local write mints now. The row that carries it must be the next one written.
     pub(crate) fn mint(&mut self) -> Result<Entry, StoreError> {
-        let entry = Entry { incarnation: self.header.incarnation, etag: self.next_etag()? };
+        let entry = self.next_entry()?;
         self.header.vector.raise(entry);
         Ok(entry)
+    }
+
+    /// The entry that a local write is going to mint.
+    pub(crate) fn next_entry(&self) -> Result<Entry, StoreError> {
+        Ok(Entry { incarnation: self.header.incarnation, etag: self.next_etag()? })
     }
 
     /// Writes `version` in place of everything there is of its document.
@@ -157,9 +170,11 @@ impl<'w> Work<'w> {
         minted: Option<Entry>,
     ) -> Result<Head, StoreError> {
         let previous = present.heads.first().map_or(Etag::ZERO, |head| head.etag);
-        self.supersede(present.heads.iter(), &version.attachments)?;
+        let mut gone = superseded(present.heads.iter(), &version.attachments);
+        gone.extend(self.bury(present, &version)?);
+        self.supersede(gone)?;
         self.remove_heads(present);
-        let head = self.row(version, hash, minted, previous, false)?;
+        let head = self.document(version, hash, minted, previous, false)?;
         let table = if head.seen.tombstone { keys::TOMBSTONES } else { keys::DOCUMENTS };
         self.count(table, true);
         if table == keys::DOCUMENTS {
@@ -169,26 +184,28 @@ impl<'w> Work<'w> {
         Ok(head)
     }
 
-    /// Writes `version` beside the versions there are, less those it supersedes.
+    /// Writes `version` beside the versions there are, less those that go.
     pub(crate) fn add(
         &mut self,
         present: &Present,
-        superseded: &[usize],
+        goes: &[usize],
         version: Version,
         hash: ContentHash,
         minted: Option<Entry>,
     ) -> Result<(), StoreError> {
-        let previous = superseded
+        let previous = goes
             .first()
             .and_then(|index| present.heads.get(*index))
             .map_or(Etag::ZERO, |head| head.etag);
-        let gone = superseded.iter().filter_map(|index| present.heads.get(*index));
-        self.supersede(gone, &version.attachments)?;
+        let gone = goes.iter().filter_map(|index| present.heads.get(*index));
+        let mut gone = superseded(gone, &version.attachments);
+        gone.extend(self.bury(present, &version)?);
+        self.supersede(gone)?;
         let kept = present.heads.iter().enumerate();
-        let kept = kept.filter(|(index, _)| !superseded.contains(index));
+        let kept = kept.filter(|(index, _)| !goes.contains(index));
         let mut heads: Vec<_> = kept.map(|(_, head)| head.clone()).collect();
         self.remove_heads(present);
-        let head = self.row(version, hash, minted, previous, true)?;
+        let head = self.document(version, hash, minted, previous, true)?;
         let key = keys::document(&head.id);
         heads.push(head);
         heads.sort_by(|one, other| one.vector().cmp(other.vector()));
@@ -241,27 +258,19 @@ impl<'w> Work<'w> {
         }
     }
 
-    /// The rows of `heads` give way to the row that is written next. They stay as history while a
-    /// task follows the database, so that transactions are sent whole (invariant I8).
-    fn supersede<'h>(
-        &mut self,
-        heads: impl Iterator<Item = &'h Head>,
-        by: &Attachments,
-    ) -> Result<(), StoreError> {
+    /// These rows give way to the row that is written next. They stay as history while a task
+    /// follows the database, so that transactions are sent whole (invariant I8).
+    fn supersede(&mut self, gone: Vec<Superseded>) -> Result<(), StoreError> {
         let mut history = Vec::new();
-        for head in heads {
-            let contents = head.attachments.as_slice().iter().map(|one| one.hash);
-            if self.take_own(head.etag) {
+        for row in gone {
+            if self.take_own(row.etag) {
                 // Nobody has seen it, and nobody will.
-                self.references.lose(contents);
+                self.references.lose(row.contents.into_iter());
             } else if self.header.followers.is_empty() {
-                self.overlay.delete(keys::CHANGES, keys::change(head.etag));
-                self.references.lose(contents);
+                self.overlay.delete(keys::CHANGES, keys::change(row.etag));
+                self.references.lose(row.contents.into_iter());
             } else {
-                let list = head.attachments.encoded_bytes_max() as u64;
-                let bytes = head.size + list + SUPERSEDED_BYTES + detached_bytes(head, by);
-                let contents = contents.collect();
-                history.push(Superseded { etag: head.etag, bytes, contents });
+                history.push(row);
             }
         }
         if !history.is_empty() {
@@ -275,25 +284,25 @@ impl<'w> Work<'w> {
 
     /// The body of a live version.
     pub(crate) fn body(&self, head: &Head) -> Result<Bytes, StoreError> {
-        let own = self.own(head.etag).and_then(|at| self.rows.get(at)?.as_ref());
-        let key = keys::change(head.etag);
-        let stored;
-        let row = match own {
-            Some(row) => row,
-            None => {
-                let missing = || corrupt(keys::CHANGES, &key, RowError("missing".to_owned()));
-                let row = self.overlay.row(keys::CHANGES, &key)?.ok_or_else(missing)?;
-                stored = ChangeRow::decode(head.etag, row)
-                    .map_err(|error| corrupt(keys::CHANGES, &key, error))?;
-                &stored
-            }
-        };
-        match &row.version.content {
-            Content::Document(body) => Ok(body.clone()),
-            Content::Tombstone => {
-                Err(corrupt(keys::CHANGES, &key, RowError("is a deletion".to_owned())))
+        match self.content(head.etag)? {
+            Content::Document(body) => Ok(body),
+            Content::Tombstone | Content::Counter(_) | Content::Segment(_) => {
+                let key = keys::change(head.etag);
+                Err(corrupt(keys::CHANGES, &key, RowError("is no document".to_owned())))
             }
         }
+    }
+
+    /// What the row at `etag` says, which another row leads to.
+    fn content(&self, etag: Etag) -> Result<Content, StoreError> {
+        if let Some(row) = self.own(etag).and_then(|at| self.rows.get(at)?.as_ref()) {
+            return Ok(row.version.content.clone());
+        }
+        let key = keys::change(etag);
+        let missing = || corrupt(keys::CHANGES, &key, RowError("missing".to_owned()));
+        let row = self.overlay.row(keys::CHANGES, &key)?.ok_or_else(missing)?;
+        let row = ChangeRow::decode(etag, row);
+        Ok(row.map_err(|error| corrupt(keys::CHANGES, &key, error))?.version.content)
     }
 
     /// Takes back a row that this very transaction wrote; false for any other row.
@@ -314,8 +323,8 @@ impl<'w> Work<'w> {
         usize::try_from(own).ok()
     }
 
-    /// Gives `version` the next etag and a row.
-    fn row(
+    /// Gives a version of a document the next etag and a row.
+    fn document(
         &mut self,
         version: Version,
         hash: ContentHash,
@@ -323,6 +332,20 @@ impl<'w> Work<'w> {
         previous: Etag,
         conflicted: bool,
     ) -> Result<Head, StoreError> {
+        let head = Head::of(self.next_etag()?, &version, hash);
+        self.references.gain(&version.attachments);
+        self.row(version, minted, previous, conflicted)?;
+        Ok(head)
+    }
+
+    /// Gives `version` the next etag and a row.
+    fn row(
+        &mut self,
+        version: Version,
+        minted: Option<Entry>,
+        previous: Etag,
+        conflicted: bool,
+    ) -> Result<(), StoreError> {
         let etag = self.next_etag()?;
         if self.header.lineage().newest_run() != self.run {
             Arc::make_mut(&mut self.header.origin).lineage.begin_run(self.run, etag);
@@ -333,8 +356,6 @@ impl<'w> Work<'w> {
         }
         let stamp = self.stamp.unwrap_or(self.header.last_stamp);
         self.header.last_stamp = stamp;
-        let head = Head::of(etag, &version, hash);
-        self.references.gain(&version.attachments);
         let row = ChangeRow {
             etag,
             transaction: TransactionMark { first: self.first, rows: 0 },
@@ -346,7 +367,7 @@ impl<'w> Work<'w> {
         };
         self.encoded += row.encoded_bytes_max();
         self.rows.push(Some(row));
-        Ok(head)
+        Ok(())
     }
 
     fn count(&mut self, table: Table, more: bool) {
@@ -371,6 +392,19 @@ impl<'w> Work<'w> {
             None => self.overlay.delete(table, key),
         }
     }
+}
+
+/// The rows of `heads`, which give way to a version with these attachments.
+fn superseded<'h>(heads: impl Iterator<Item = &'h Head>, by: &Attachments) -> Vec<Superseded> {
+    let row = |head: &Head| {
+        let list = head.attachments.encoded_bytes_max() as u64;
+        Superseded {
+            etag: head.etag,
+            bytes: head.size + list + SUPERSEDED_BYTES + detached_bytes(head, by),
+            contents: head.attachments.as_slice().iter().map(|one| one.hash).collect(),
+        }
+    };
+    heads.map(row).collect()
 }
 
 /// Bytes of the contents that `head` has and a version with these attachments has not.

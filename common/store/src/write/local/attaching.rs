@@ -3,15 +3,17 @@
 use std::sync::Arc;
 
 use jackdaw_common::{
-    Attachment, AttachmentName, Attachments, ChangeVector, Content, ContentType, DocumentId, Etag,
+    Attachment, AttachmentName, Attachments, ChangeVector, Content, ContentType, DocumentId,
     Timestamp, Version, item::attachment::Attached,
 };
 
-use super::{
-    local::{TransactError, Written, minted},
-    work::{Present, Work},
+use super::{TransactError, Written, minted};
+use crate::{
+    contents::Staged,
+    error::StoreError,
+    tables::heads::Head,
+    write::work::{Present, Work},
 };
-use crate::{contents::Staged, error::StoreError, tables::heads::Head};
 
 /// What is to be attached.
 pub(super) struct Attaching {
@@ -61,7 +63,7 @@ pub(super) fn attach(
     let version = rewritten(work, head, vector, attachments, now)?;
     let hash = version.content_hash();
     let head = work.replace(present, version, hash, Some(origin))?;
-    Ok(Written { id: head.id, vector: head.seen.vector, etag: head.etag })
+    Ok(Written { id: head.id, vector: head.seen.vector, etag: head.etag, value: None })
 }
 
 /// Removes an attachment from a document.
@@ -75,13 +77,13 @@ pub(super) fn detach(
 ) -> Result<Written, TransactError> {
     let head = live(command, present, &id)?;
     let Some(head) = head.filter(|head| head.attachments.get(name).is_some()) else {
-        return Ok(Written { id, vector: ChangeVector::empty(), etag: Etag::ZERO });
+        return Ok(Written::nothing(id));
     };
     let (vector, origin) = minted(work, present)?;
     let version = rewritten(work, head, vector, head.attachments.without(name), now)?;
     let hash = version.content_hash();
     let head = work.replace(present, version, hash, Some(origin))?;
-    Ok(Written { id: head.id, vector: head.seen.vector, etag: head.etag })
+    Ok(Written { id: head.id, vector: head.seen.vector, etag: head.etag, value: None })
 }
 
 fn live<'p>(
@@ -110,5 +112,6 @@ fn rewritten(
         last_modified: now,
         content: Content::Document(work.body(head)?),
         attachments,
+        since: head.since.clone(),
     })
 }

@@ -1,0 +1,152 @@
+//! Why a transaction was not carried out, as a client is told: with the command and its field.
+
+use jackdaw_common::{ChangeVector, DocumentId};
+use jackdaw_proto::wire::{Reason, WireError};
+use jackdaw_store::{Command, TransactError};
+
+use super::{
+    counters, read,
+    write::{Place, too_large},
+};
+use crate::control::failure;
+
+/// The commands that a request has, as far as an error tells of them.
+#[derive(Clone, Debug)]
+pub(super) struct Asked {
+    place: Place,
+    fields: Vec<Field>,
+}
+
+/// The field in which a command stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Field {
+    Put,
+    Delete,
+    IncrementCounter,
+    DeleteCounter,
+    AppendTimeSeries,
+    DeleteTimeSeriesRange,
+    /// The header of an attachment that is put.
+    Header,
+    /// The request itself.
+    Request,
+}
+
+impl Field {
+    fn of(command: &Command) -> Self {
+        match command {
+            Command::Put { .. } => Self::Put,
+            Command::Delete { .. } => Self::Delete,
+            Command::Increment { .. } => Self::IncrementCounter,
+            Command::DeleteCounter { .. } => Self::DeleteCounter,
+            Command::Append { .. } => Self::AppendTimeSeries,
+            Command::DeleteSpan { .. } => Self::DeleteTimeSeriesRange,
+            Command::PutAttachment { .. } => Self::Header,
+            Command::DeleteAttachment { .. } => Self::Request,
+        }
+    }
+
+    /// Its path within its command.
+    const fn path(self) -> &'static str {
+        match self {
+            Self::Put => "put.",
+            Self::Delete => "delete.",
+            Self::IncrementCounter => "increment_counter.",
+            Self::DeleteCounter => "delete_counter.",
+            Self::AppendTimeSeries => "append_time_series.",
+            Self::DeleteTimeSeriesRange => "delete_time_series_range.",
+            Self::Header => "header.",
+            Self::Request => "",
+        }
+    }
+
+    /// The field of it that has the id of the document.
+    const fn id(self) -> &'static str {
+        match self {
+            Self::Put | Self::Delete => "id",
+            _ => "document_id",
+        }
+    }
+}
+
+impl Asked {
+    /// What `commands` are, which stand at `place`.
+    pub(super) fn of(place: Place, commands: &[Command]) -> Self {
+        Self { place, fields: commands.iter().map(Field::of).collect() }
+    }
+
+    /// Why they were not carried out.
+    pub(super) fn refusal(&self, error: &TransactError) -> WireError {
+        match error {
+            TransactError::Mismatch { command, id, expected, actual } => {
+                let error = mismatch(id, expected, actual);
+                self.at(*command, |_| "expected_change_vector", error)
+            }
+            TransactError::Generated { command, id, why } => {
+                let text = format!("no id can be generated from {id}: {why}");
+                let error = WireError::field(self.path(*command, Field::id), text);
+                self.at(*command, Field::id, error)
+            }
+            TransactError::NoDocument { command, id } => {
+                self.at(*command, Field::id, read::not_found(id))
+            }
+            TransactError::InConflict { command, id } => {
+                let text = format!("document {id} is in conflict: put or delete it first");
+                self.at(*command, Field::id, document(Reason::DocumentConflict, text, id))
+            }
+            TransactError::Attachments { command, id, error } => {
+                let text = format!("document {id}: {error}");
+                self.at(*command, Field::id, document(Reason::AttachmentsTooMany, text, id))
+            }
+            TransactError::CounterOverflow { command, id, name } => {
+                let text = format!(
+                    "counter {name} of document {id}, or what this database has added to it, \
+                     would go beyond 64 bits"
+                );
+                self.at(*command, |_| "delta", counters::beyond(id, name, text))
+            }
+            TransactError::TooLarge { bytes, max } => too_large("encoded bytes", *bytes, *max),
+            TransactError::TooManyContents { contents, max } => {
+                too_large("attachments", *contents, *max)
+            }
+            TransactError::TooManyRows { rows, max } => too_large("rows", *rows, *max),
+            TransactError::Store(error) => failure::store(error),
+        }
+    }
+
+    /// Says of which command an error is, and of which field of it.
+    fn at(
+        &self,
+        command: usize,
+        field: impl Fn(Field) -> &'static str,
+        error: WireError,
+    ) -> WireError {
+        error.with("command", command).with("field", self.path(command, field))
+    }
+
+    fn path(&self, command: usize, field: impl Fn(Field) -> &'static str) -> String {
+        let within = self.fields.get(command).copied().unwrap_or(Field::Request);
+        format!("{}{}{}", self.place.path(command), within.path(), field(within))
+    }
+}
+
+fn mismatch(id: &DocumentId, expected: &ChangeVector, actual: &ChangeVector) -> WireError {
+    let (has, should) = (state(actual), state(expected));
+    let text = format!("document {id} {has}; expected was that it {should}");
+    document(Reason::ChangeVectorMismatch, text, id)
+        .with("expected", expected)
+        .with("actual", actual)
+}
+
+/// An error about a document.
+fn document(reason: Reason, text: String, id: &DocumentId) -> WireError {
+    WireError::new(reason, text).with("id", id).about("jackdaw/Document", id)
+}
+
+fn state(vector: &ChangeVector) -> String {
+    if vector.is_empty() {
+        "does not exist".to_owned()
+    } else {
+        format!("has change vector {vector}")
+    }
+}

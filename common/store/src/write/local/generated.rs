@@ -1,0 +1,85 @@
+//! Ids that the database completes.
+
+use jackdaw_common::{DocumentId, NodeTag};
+
+use super::{NewId, TransactError};
+use crate::{
+    error::StoreError,
+    keys::{self, RecordKind},
+    tables::codec::{RowError, RowReader, RowWriter},
+    write::work::{Work, corrupt},
+};
+
+/// The id a put writes: as given, or completed so that no other database generates it too, and so
+/// that it is nobody's yet.
+pub(super) fn complete(
+    work: &mut Work<'_>,
+    command: usize,
+    id: NewId,
+) -> Result<DocumentId, TransactError> {
+    let tag = NodeTag::derived(work.header.incarnation);
+    match id {
+        NewId::Given(id) => Ok(id),
+        NewId::Etag(id) => {
+            let number = format!("{}{:019}", id.as_str(), work.next_etag()?.get());
+            // A client may have written that very id, and those behind it.
+            let mut again = 1_u64;
+            loop {
+                let text = match again {
+                    1 => format!("{number}-{tag}"),
+                    more => format!("{number}.{more}-{tag}"),
+                };
+                let candidate = generated(command, id.clone(), &text)?;
+                if is_free(work, &candidate)? {
+                    return Ok(candidate);
+                }
+                again += 1;
+            }
+        }
+        NewId::Number(id) => loop {
+            let number = count(work, &id)?;
+            // One "|" only: "a|" and "a||" are counted apart and must not come out the same.
+            let prefix = id.as_str().strip_suffix('|').unwrap_or(id.as_str());
+            let text = format!("{prefix}/{number}-{tag}");
+            let candidate = generated(command, id.clone(), &text)?;
+            // A client may have written that very id; the next number is free, or the one after.
+            if is_free(work, &candidate)? {
+                return Ok(candidate);
+            }
+        },
+    }
+}
+
+/// Whether there is no document under an id.
+fn is_free(work: &Work<'_>, id: &DocumentId) -> Result<bool, StoreError> {
+    let present = work.present(id)?;
+    Ok(present.live().is_none() && !present.is_conflict())
+}
+
+fn generated(command: usize, given: DocumentId, text: &str) -> Result<DocumentId, TransactError> {
+    text.parse().map_err(|error: jackdaw_common::id::DocumentIdError| TransactError::Generated {
+        command,
+        id: given,
+        why: error.to_string(),
+    })
+}
+
+/// The next number for ids that begin with `prefix`.
+fn count(work: &mut Work<'_>, prefix: &DocumentId) -> Result<u64, StoreError> {
+    let key = keys::record(RecordKind::Identity, prefix.key().as_bytes());
+    let last = match work.small(keys::RECORDS, &key)? {
+        Some(row) => read_number(row).map_err(|error| corrupt(keys::RECORDS, &key, error))?,
+        None => 0,
+    };
+    let mut row = RowWriter::new(10);
+    row.varint(last + 1);
+    work.set_small(keys::RECORDS, key, Some(row.seal()));
+    Ok(last + 1)
+}
+
+fn read_number(row: bytes::Bytes) -> Result<u64, RowError> {
+    let mut row = RowReader::open(row)?;
+    let number = row.varint()?;
+    row.close()?;
+    Ok(number)
+}
