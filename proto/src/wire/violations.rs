@@ -41,7 +41,7 @@ impl Precondition {
 
 /// Collects the wrong fields of a request.
 ///
-/// Those behind the first [`VIOLATIONS_MAX`] are only counted: a request may have millions.
+/// Those behind the first 1,024 are only counted: a request may have millions.
 #[derive(Clone, Debug, Default)]
 pub struct Violations {
     named: Vec<Violation>,
