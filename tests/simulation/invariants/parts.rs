@@ -79,7 +79,7 @@ fn shared(truth: &Truth, node: usize, place: &Place) -> Check {
             let Some(segment) = series.and_then(|series| series.get(first)) else {
                 return Ok(());
             };
-            let Spanned { span, vector, shown } = segment;
+            let Spanned { span, vector, shown, .. } = segment;
             let heard = Heard { part: Some(vector), document: heads.as_ref() };
             let expected = truth.model.shared.series(document, name, span, heard);
             holds(*shown == expected, || {

@@ -130,12 +130,11 @@ impl Oracle {
         let (mut inner, node) = (self.inner(), mark.node);
         let Inner { truth, .. } = &mut *inner;
         for (written, document) in written.iter().filter(|(written, _)| !written.etag.is_zero()) {
-            let row = truth.nodes[node].journal.get(&written.etag);
-            let part = row.and_then(|row| row.part.clone());
+            let row = truth.nodes[node].journal.get(&written.etag).cloned();
             if *document {
                 truth.restores.owes(node, written.id.key(), &written.vector);
-            } else if let Some(part) = part {
-                truth.restores.owes_part(node, written.id.key(), &part, &written.vector);
+            } else if let Some(row) = row {
+                truth.restores.owes_change(node, &row);
             }
         }
         let of = |wanted| {

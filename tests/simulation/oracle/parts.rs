@@ -8,7 +8,7 @@ use std::{
 
 use jackdaw_common::{
     ChangeVector, Content, DocumentId, Version,
-    item::series::{ReadEntry, SeriesName, SeriesTime, Span},
+    item::series::{Points, ReadEntry, SeriesName, SeriesTime, Span},
 };
 use jackdaw_store::{
     Snapshot,
@@ -53,6 +53,25 @@ impl Part {
             _ => false,
         }
     }
+}
+
+/// The times that a version says something of: where it has entries and deletions. Elsewhere within
+/// its span it says nothing.
+pub(crate) type Says = Vec<Span>;
+
+/// The times that a version says something of; none but for a segment.
+pub(crate) fn says(version: &Version) -> Says {
+    match &version.content {
+        Content::Segment(segment) => said(&Points::decode(&segment.points).unwrap()),
+        _ => Vec::new(),
+    }
+}
+
+fn said(points: &Points) -> Says {
+    let mut times: Vec<_> = points.entries().iter().map(|entry| entry.time).collect();
+    times.dedup();
+    let dead = points.dead().iter().map(|range| range.span);
+    times.into_iter().map(Span::at).chain(dead).collect()
 }
 
 /// Where a row stands that leads to a part.
@@ -106,6 +125,7 @@ pub(crate) struct Spanned {
     pub(crate) vector: ChangeVector,
     /// What is shown at each time, in few digits.
     pub(crate) shown: BTreeMap<SeriesTime, u64>,
+    says: Says,
 }
 
 /// All counters and series of a database.
@@ -150,9 +170,15 @@ impl Parts {
         counters.chain(segments).collect()
     }
 
-    /// Whether it holds `vector` of a part, or something that dominates it; a segment may be held
-    /// in pieces.
-    pub(crate) fn holds(&self, document: &str, part: &Part, vector: &ChangeVector) -> bool {
+    /// Whether it holds `vector` of a part, or something that dominates it. A segment may be held
+    /// in pieces, and of one that says nothing of what a piece spans no piece need have heard.
+    pub(crate) fn holds(
+        &self,
+        document: &str,
+        part: &Part,
+        vector: &ChangeVector,
+        says: &[Span],
+    ) -> bool {
         match part {
             Part::Counter(name) => {
                 let counter = self.counters.get(&(document.to_owned(), name.clone()));
@@ -161,7 +187,8 @@ impl Parts {
             Part::Segment(name, span) => {
                 let mut gaps = vec![*span];
                 for segment in self.meeting(document, name, span) {
-                    if !segment.vector.covers(vector) {
+                    let concerns = says.iter().any(|said| said.meets(&segment.span));
+                    if concerns && !segment.vector.covers(vector) {
                         return false;
                     }
                     gaps = gaps.iter().flat_map(|gap| gap.minus(&segment.span)).collect();
@@ -179,14 +206,15 @@ impl Parts {
         begun.filter(move |segment| segment.span.meets(&span))
     }
 
-    /// Every row there is, with what it has seen.
-    pub(crate) fn all(&self) -> impl Iterator<Item = (&Key, Part, &ChangeVector)> {
+    /// Every row there is, with what it has seen and says.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (&Key, Part, &ChangeVector, &[Span])> {
         let counters = self.counters.iter().map(|((document, name), counter)| {
-            (document, Part::Counter(name.clone()), &counter.vector)
+            (document, Part::Counter(name.clone()), &counter.vector, &[][..])
         });
         let segments = self.segments.iter().flat_map(|((document, name), series)| {
             series.values().map(move |segment| {
-                (document, Part::Segment(name.clone(), segment.span), &segment.vector)
+                let part = Part::Segment(name.clone(), segment.span);
+                (document, part, &segment.vector, &segment.says[..])
             })
         });
         counters.chain(segments)
@@ -276,7 +304,8 @@ impl Parts {
             let points = snapshot.points(&head).expect("the oracle reads");
             let shown = points.read(series.is_incremental());
             let shown = shown.map(|entry| (entry.time, entry_digest(&entry))).collect();
-            Spanned { span: head.part.span, vector: head.vector, shown }
+            let says = said(&points);
+            Spanned { span: head.part.span, vector: head.vector, shown, says }
         });
         let print = |segment: Option<&Spanned>| {
             let shown = segment.into_iter().flat_map(|segment| &segment.shown);

@@ -3,12 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jackdaw_common::{ChangeVector, Etag};
+use jackdaw_common::{ChangeVector, Etag, item::series::Span};
 use jackdaw_store::{Snapshot, engine::Memory};
 
 use super::{
-    parts::Part,
-    truth::{Edge, Key, Truth, merged},
+    parts::{Part, Says},
+    truth::{Change, Edge, Key, Truth, merged},
 };
 
 /// What is remembered besides the disks.
@@ -18,11 +18,19 @@ pub(crate) struct Restores {
     /// nobody downstream of it may lack them.
     owed: BTreeMap<(usize, Key), ChangeVector>,
     /// The same of counters and of spans of series.
-    owed_parts: BTreeMap<(usize, Key), Vec<(Part, ChangeVector)>>,
+    owed_parts: BTreeMap<(usize, Key), Vec<Owed>>,
     /// Nodes that went back to an etag, and of which nobody has said so yet.
     pub(crate) forks: BTreeMap<usize, Fork>,
     /// What each node was told last that a source has, in full reconciles.
     pub(crate) named: BTreeMap<usize, (ChangeVector, BTreeSet<Key>)>,
+}
+
+/// A version of a counter or of a span of a series.
+#[derive(Clone, Debug)]
+struct Owed {
+    part: Part,
+    vector: ChangeVector,
+    says: Says,
 }
 
 /// A source went back.
@@ -41,11 +49,25 @@ impl Restores {
         owed.merge_from(vector);
     }
 
-    /// A node has answered that it holds this, or holds it.
-    pub(crate) fn owes_part(&mut self, node: usize, key: &str, part: &Part, vector: &ChangeVector) {
+    /// A node has answered that it holds this counter or this span of a series.
+    pub(crate) fn owes_change(&mut self, node: usize, change: &Change) {
+        if let Some(part) = &change.part {
+            self.owes_part(node, &change.key, part, &change.vector, &change.says);
+        }
+    }
+
+    fn owes_part(
+        &mut self,
+        node: usize,
+        key: &str,
+        part: &Part,
+        vector: &ChangeVector,
+        says: &[Span],
+    ) {
         let owed = self.owed_parts.entry((node, key.to_owned())).or_default();
-        owed.retain(|(older, seen)| !(part.includes(older) && vector.covers(seen)));
-        owed.push((part.clone(), vector.clone()));
+        owed.retain(|older| !(part.includes(&older.part) && vector.covers(&older.vector)));
+        let (part, vector, says) = (part.clone(), vector.clone(), says.to_vec());
+        owed.push(Owed { part, vector, says });
     }
 }
 
@@ -62,8 +84,8 @@ impl Truth {
             self.restores.owes(node, key, &merged(heads));
         }
         for (node, it) in self.nodes.iter().enumerate() {
-            for (key, part, vector) in it.parts.all() {
-                self.restores.owes_part(node, key, &part, vector);
+            for (key, part, vector, says) in it.parts.all() {
+                self.restores.owes_part(node, key, &part, vector, says);
             }
         }
     }
@@ -97,12 +119,12 @@ impl Truth {
     fn owed_parts(&self, edges: &[Edge]) -> Option<String> {
         let owed = self.restores.owed_parts.iter();
         let mut owed = owed.flat_map(|(of, parts)| parts.iter().map(move |part| (of, part)));
-        owed.find_map(|((holder, key), (part, vector))| {
+        owed.find_map(|((holder, key), Owed { part, vector, says })| {
             // A deletion that a node remembers from before a restore beats what has not heard of
             // it, and nobody behind that node hears of it.
             let passes = |node: usize| !self.buries(node, key, vector);
             let mut nodes = downstream(*holder, edges, passes).into_iter();
-            let lacks = nodes.find(|node| !self.has_part(*node, key, part, vector))?;
+            let lacks = nodes.find(|node| !self.has_part(*node, key, part, vector, says))?;
             let (held, heads) =
                 (self.nodes[lacks].parts.describe(key), self.nodes[lacks].heads.get(key));
             let what = format!("node {lacks} has {held} of {heads:?}");

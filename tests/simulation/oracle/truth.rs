@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jackdaw_common::{
     ChangeVector, ContentHash, DatabaseId, DocumentId, Entry, Etag, IncarnationId, TransactionMark,
-    Version,
+    Version, item::series::Span,
 };
 use jackdaw_store::{
     Lookup, Snapshot,
@@ -15,7 +15,7 @@ use jackdaw_store::{
 
 use super::{
     model::{Mark, Model, Replayed, Transaction},
-    parts::{Part, Parts, Place, Print},
+    parts::{Part, Parts, Place, Print, Says, says},
     restores::Restores,
 };
 
@@ -28,6 +28,8 @@ pub(crate) struct Change {
     pub(crate) key: Key,
     /// What it is of, beside the document.
     pub(crate) part: Option<Part>,
+    /// The times that it says something of.
+    pub(crate) says: Says,
     pub(crate) vector: ChangeVector,
     /// The deletion that it came after.
     pub(crate) since: ChangeVector,
@@ -165,6 +167,7 @@ fn noted(row: ChangeRow) -> Change {
     Change {
         key: row.version.id.key().to_owned(),
         part: Part::of(&row.version),
+        says: says(&row.version),
         vector: row.version.vector.clone(),
         since: row.version.since.clone(),
         mark: Mark::of(&row.version),
@@ -193,7 +196,7 @@ impl Truth {
     pub(crate) fn has(&self, node: usize, change: &Change) -> bool {
         match &change.part {
             None => self.covers(node, &change.key, &change.vector),
-            Some(part) => self.has_part(node, &change.key, part, &change.vector),
+            Some(part) => self.has_part(node, &change.key, part, &change.vector, &change.says),
         }
     }
 
@@ -204,9 +207,10 @@ impl Truth {
         key: &str,
         part: &Part,
         vector: &ChangeVector,
+        says: &[Span],
     ) -> bool {
         let forgotten = || self.forgotten.get(key).is_some_and(|known| known.covers(vector));
-        self.nodes[node].parts.holds(key, part, vector)
+        self.nodes[node].parts.holds(key, part, vector, says)
             || self.buries(node, key, vector)
             || forgotten()
     }
