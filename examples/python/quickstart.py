@@ -19,6 +19,7 @@ from client import Identity, Refusal, Service
 from jackdaw.control.v1 import connection_strings_pb2 as strings
 from jackdaw.control.v1 import databases_pb2 as databases
 from jackdaw.control.v1 import external_replications_pb2 as tasks
+from jackdaw.documents.v1 import commands_pb2 as commands
 from jackdaw.documents.v1 import documents_pb2 as documents
 
 # A call without a deadline may wait for ever. These are long: they are for when something is wrong.
@@ -65,16 +66,16 @@ def replicate(source: Service, database: str, destination_url: str, copy: str) -
     return task.name
 
 
-def put(id: str, body: bytes, expected: str | None = None) -> documents.Put:
+def put(id: str, body: bytes, expected: str | None = None) -> commands.Put:
     """A put; with `expected` only if the document has this change vector, "" for none at all."""
-    return documents.Put(id=id, body=body, expected_change_vector=expected)
+    return commands.Put(id=id, body=body, expected_change_vector=expected)
 
 
-def write(source: Service, database: str) -> documents.Written:
+def write(source: Service, database: str) -> commands.Written:
     """Writes all movies in one transaction; returns what the last one became."""
     puts = [put(id, json.dumps(body).encode(), expected="") for id, body in MOVIES.items()]
     request = documents.TransactRequest(
-        database=database, commands=[documents.Command(put=it) for it in puts]
+        database=database, commands=[commands.Command(put=it) for it in puts]
     )
     # Not repeated when it fails: with the change vectors expected above a second try would be
     # refused if the first one had been carried out, and nobody would know by whom.
@@ -140,7 +141,7 @@ def refused(reason: str, call: Callable[..., object], request: Message) -> Refus
     sys.exit(f"{request} was carried out, and should have been refused with {reason}")
 
 
-def do_wrong(source: Service, database: str, newest: documents.Written) -> None:
+def do_wrong(source: Service, database: str, newest: commands.Written) -> None:
     """Two mistakes, and what the service says about them."""
     refusal = refused(
         "FIELD_INVALID",
