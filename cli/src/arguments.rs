@@ -4,6 +4,7 @@ use clap::{Parser, Subcommand};
 
 use crate::command::certificate::CertificateCommand;
 use crate::command::compare::Compare;
+use crate::command::compare_exchange::CompareExchangeCommand;
 use crate::command::connection_string::ConnectionStringCommand;
 use crate::command::database::DatabaseCommand;
 use crate::command::document::DocumentCommand;
@@ -53,6 +54,8 @@ pub(crate) enum Command {
     Counter(CounterCommand),
     /// Time series of documents
     TimeSeries(TimeSeriesCommand),
+    /// Compare-exchange items of a database: never replicated
+    CompareExchange(CompareExchangeCommand),
     /// Write JSON lines into a database
     Import(Import),
     /// Read a database into JSON lines

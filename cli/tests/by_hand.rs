@@ -261,6 +261,53 @@ mod by_hand {
     }
 
     #[test]
+    fn compare_exchange_items_are_put_read_listed_and_deleted() {
+        let site = Site::start();
+        let put = |value: &str, rest: &str| {
+            fs::write(site.folder.path().join("value"), value).unwrap();
+            format!("compare-exchange put --database demo {rest}")
+        };
+        site.ok("database create demo");
+        let first = site.ok(&put(" {\"by\": 1e400} ", "Lock value --output json"));
+        let first: Value = serde_json::from_str(&first).unwrap();
+        assert_eq!((&first["key"], &first["index"]), (&"Lock".into(), &1.into()));
+        let get = "compare-exchange get --database demo lock";
+        assert_eq!(
+            site.run(get),
+            (0, " {\"by\": 1e400} ".into(), "Lock · index 1 · 15 bytes\n".into())
+        );
+        assert!(site.ok(&format!("{get} --output json")).contains("1e400"));
+
+        let lost = site.fails(4, &put("2", "lock value"));
+        assert!(lost.contains("(COMPARE_EXCHANGE_MISMATCH)"), "{lost}");
+        assert!(lost.contains("\n  actual_index: 1\n"), "{lost}");
+        assert!(lost.contains("\n  actual value:  {\"by\": 1e400} "), "{lost}");
+        site.ok(&put("2", "LOCK value --expected-index 1"));
+        site.ok(&put("\"x\"", "name/1 value"));
+        let list = "compare-exchange list --database demo";
+        let all: Value = serde_json::from_str(&site.ok(&format!("{list} --output json"))).unwrap();
+        assert_eq!((&all[0]["key"], &all[0]["value"]), (&"Lock".into(), &2.into()));
+        assert_eq!(all[1]["value"], "x");
+        assert_eq!(site.ok(&format!("{list} --prefix NAME/")).lines().count(), 2);
+        let (_, some, more) = site.run(&format!("{list} --limit 1"));
+        assert_eq!((some.lines().count(), &*more), (2, "there are more than 1 item: --limit\n"));
+
+        let delete = "compare-exchange delete --database demo lock --expected-index";
+        site.ok(&format!("{delete} 2 --dry-run"));
+        let lost = site.fails(4, &format!("{delete} 1"));
+        assert!(lost.contains("(COMPARE_EXCHANGE_MISMATCH)"), "{lost}");
+        let gone: Value =
+            serde_json::from_str(&site.ok(&format!("{delete} 2 --output json"))).unwrap();
+        assert_eq!(gone["index"], 4);
+        let (code, _, nothing) = site.run(&format!("{delete} 2"));
+        assert_eq!((code, &*nothing), (0, "there was no such item\n"));
+        let gone = site.fails(4, get);
+        assert!(gone.contains("(COMPARE_EXCHANGE_NOT_FOUND)"), "{gone}");
+        let wrong = site.fails(4, &put("{", "a value"));
+        assert!(wrong.contains("(FIELD_INVALID)"), "{wrong}");
+    }
+
+    #[test]
     fn a_certificate_shows_what_an_access_list_needs() {
         let folder = tempfile::tempdir().unwrap();
         let run = |line: &str| {

@@ -19,7 +19,10 @@ pub mod retry;
 pub use change_vector::{ChangeVector, Entry, Order};
 pub use clock::Timestamp;
 pub use etag::Etag;
-pub use id::{Collection, DatabaseId, DatabaseName, DocumentId, IncarnationId, NodeTag, TaskId};
+pub use id::{
+    Collection, CompareExchangeIndex, CompareExchangeKey, DatabaseId, DatabaseName, DocumentId,
+    IncarnationId, NodeTag, TaskId,
+};
 pub use item::{
     Attachment, AttachmentName, Attachments, BlobHash, BlobHasher, Content, ContentHash,
     ContentType, Counter, CounterName, Item, Partial, Partials, Segment, TransactionMark, Version,

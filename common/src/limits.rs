@@ -227,3 +227,10 @@ pub const SEGMENT_BYTES_MAX: usize = 2_048;
 
 /// Entries that a client appends to a time series in one command: as commands of a transaction.
 pub const APPEND_ENTRIES_MAX: usize = 16_384;
+
+/// Bytes of the key of a compare-exchange item: RavenDB's bound, and that of a document's id.
+pub const COMPARE_EXCHANGE_KEY_BYTES_MAX: usize = 512;
+
+/// Bytes of the value of a compare-exchange item: it says who holds a name or a lock, and is no
+/// document. A page of a list has room for the largest.
+pub const COMPARE_EXCHANGE_BYTES_MAX: usize = 1024 * 1024;

@@ -5,6 +5,7 @@
 
 pub(crate) mod certificate;
 pub(crate) mod compare;
+pub(crate) mod compare_exchange;
 pub(crate) mod connection_string;
 pub(crate) mod database;
 pub(crate) mod document;
@@ -20,7 +21,7 @@ use clap::Args;
 
 use crate::arguments::{Command, Jackdaw};
 use crate::report::exit::{Exit, Failure};
-use crate::report::output::{Output, note, prompt};
+use crate::report::output::{Output, Shown, counted, note, prompt};
 
 /// Carries out a command.
 pub(crate) async fn run(jackdaw: Jackdaw) -> Result<Exit, Failure> {
@@ -36,6 +37,7 @@ pub(crate) async fn run(jackdaw: Jackdaw) -> Result<Exit, Failure> {
         Command::Attachment(attachment) => Box::pin(attachment.run(output)).await,
         Command::Counter(counter) => counter.run(output).await,
         Command::TimeSeries(series) => Box::pin(series.run(output)).await,
+        Command::CompareExchange(exchange) => exchange.run(output).await,
         Command::Import(import) => import.run(output).await,
         Command::Export(export) => export.run(output).await,
         Command::Compare(compare) => compare.run(output).await,
@@ -93,6 +95,32 @@ impl DeletionOptions {
             "y" | "yes" => Ok(true),
             _ => Err(Failure::usage("not confirmed; nothing was deleted")),
         }
+    }
+}
+
+/// How much of a list is shown.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct ListOptions {
+    /// How many at most
+    #[arg(long, value_name = "NUMBER", default_value_t = 100)]
+    limit: usize,
+}
+
+impl ListOptions {
+    /// Prints what a list has, asked for as [`pages`] does, and says where there is more of it.
+    async fn show<T: Shown>(
+        self,
+        noun: &str,
+        output: Output,
+        page: impl AsyncFnMut(String, usize) -> Result<(Vec<T>, String), Failure>,
+    ) -> Result<(), Failure> {
+        let (entries, more) = pages(self.limit, page).await?;
+        output.many(&entries)?;
+        if more {
+            let limit = counted(self.limit as u64, noun);
+            note(format_args!("there are more than {limit}: --limit"));
+        }
+        Ok(())
     }
 }
 

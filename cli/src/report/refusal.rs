@@ -1,14 +1,15 @@
 //! A gRPC status as text for people: the message, the reason, and every detail that is attached.
 //!
-//! Reads `google.rpc` details and Jackdaw's own `DocumentConflict`. Decides nothing; the exit code
-//! is `exit`'s.
+//! Reads `google.rpc` details and Jackdaw's own `DocumentConflict` and
+//! `CompareExchangeMismatch`. Decides nothing; the exit code is `exit`'s.
 
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt::Write as _;
 
-use jackdaw_proto::documents::DocumentConflict;
-use prost::Message as _;
+use jackdaw_proto::convert::documents::{CONFLICT_DETAIL, compare_exchange::MISMATCH_DETAIL};
+use jackdaw_proto::documents::{CompareExchangeMismatch, DocumentConflict};
+use jackdaw_proto::wire::RemoteError;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
@@ -39,18 +40,19 @@ pub(crate) fn text(status: &Status) -> String {
             line(&mut text, "versions not named", &conflict.omitted_versions.to_string());
         }
     }
+    let mismatch: Option<CompareExchangeMismatch> =
+        RemoteError::from_status(status).detail(MISMATCH_DETAIL);
+    let item = mismatch.and_then(|mismatch| mismatch.actual);
+    if let Some(item) = item.filter(|item| !item.value.is_empty()) {
+        line(&mut text, "actual value", &String::from_utf8_lossy(&item.value));
+    }
     text
 }
 
 /// The conflict that a status of a conflicted document carries.
 pub(crate) fn conflict(status: &Status) -> Option<DocumentConflict> {
-    let details = tonic_types::Status::decode(status.details()).ok()?.details;
-    let any = details.into_iter().find(|any| any.type_url.ends_with(CONFLICT_TYPE))?;
-    DocumentConflict::decode(any.value.as_slice()).ok()
+    RemoteError::from_status(status).detail(CONFLICT_DETAIL)
 }
-
-/// How the type of a conflict's detail ends.
-const CONFLICT_TYPE: &str = "/jackdaw.documents.v1.DocumentConflict";
 
 /// The message; where it says little, as those of a broken connection, also its innermost cause.
 fn headline(status: &Status) -> String {

@@ -15,16 +15,18 @@
 //! | 10 | `contents` | hash of a content, 32 bytes | the content, where it is little |
 //! | 11 | `counters` | document id and name, lower case, a zero byte between | [`CounterHead`] |
 //! | 12 | `segments` | the same of a series, a zero byte, first time, 8 bytes | [`SegmentHead`] |
+//! | 13 | `compare_exchange` | key, lower case | [`CompareExchangeItem`] |
 //!
 //! [`Superseded`]: crate::tables::history::Superseded
 //! [`CounterHead`]: crate::tables::parts::CounterHead
 //! [`SegmentHead`]: crate::tables::parts::SegmentHead
+//! [`CompareExchangeItem`]: crate::tables::local::CompareExchangeItem
 //!
 //! Table ids and key shapes are part of the format: they never change their meaning.
 
 use bytes::Bytes;
 use jackdaw_common::{
-    BlobHash, CounterName, DatabaseId, DocumentId, Etag,
+    BlobHash, CompareExchangeKey, CounterName, DatabaseId, DocumentId, Etag,
     item::series::{SeriesName, SeriesTime},
 };
 
@@ -61,10 +63,25 @@ pub const COUNTERS: Table = Table { id: 11, name: "counters", profile: Profile::
 /// Parts of time series, by document, series and time.
 pub const SEGMENTS: Table = Table { id: 12, name: "segments", profile: Profile::Random };
 
+/// Compare-exchange items, by key.
+pub const COMPARE_EXCHANGE: Table =
+    Table { id: 13, name: "compare_exchange", profile: Profile::Random };
+
 /// All tables, in the order of their ids, which begin with 1.
-pub const TABLES: [Table; 12] = [
-    HEADER, CHANGES, DOCUMENTS, TOMBSTONES, CONFLICTS, CURSORS, RECORDS, HISTORY, BLOBS, CONTENTS,
-    COUNTERS, SEGMENTS,
+pub const TABLES: [Table; 13] = [
+    HEADER,
+    CHANGES,
+    DOCUMENTS,
+    TOMBSTONES,
+    CONFLICTS,
+    CURSORS,
+    RECORDS,
+    HISTORY,
+    BLOBS,
+    CONTENTS,
+    COUNTERS,
+    SEGMENTS,
+    COMPARE_EXCHANGE,
 ];
 
 /// Key of the row of `header` that is written with every commit.
@@ -163,6 +180,11 @@ pub(crate) fn blob_hash(key: &[u8]) -> Result<BlobHash, StoreError> {
     })
 }
 
+/// Key in `compare_exchange`.
+pub(crate) fn compare_exchange(key: &CompareExchangeKey) -> Bytes {
+    Bytes::copy_from_slice(key.lower().as_bytes())
+}
+
 /// Key in `cursors`.
 pub(crate) fn cursor(source: DatabaseId) -> Bytes {
     Bytes::copy_from_slice(source.as_bytes())
@@ -184,6 +206,8 @@ pub enum RecordKind {
     GrantBinding = 5,
     /// The last id given to a task of this database.
     TaskCounter = 6,
+    /// The last index given to a write of a compare-exchange item.
+    CompareExchangeIndex = 7,
 }
 
 /// Key in `records`.

@@ -24,8 +24,9 @@ pub use error::StoreError;
 pub use keys::RecordKind;
 pub use read::{Lookup, Published, SeriesSummary, Snapshot};
 pub use store::{Identity, OpenError, Store};
+pub use tables::local::CompareExchangeItem;
 pub use write::{
-    Applied, ApplyError, Begin, BeginError, Command, Expected, FollowError, Forget, ForgetError,
-    Forgotten, Incoming, IncomingItem, NewId, Present, Reconciled, Record, RecordError,
-    RetireError, Session, Stands, TransactError, Written,
+    Applied, ApplyError, Begin, BeginError, Command, Exchange, ExchangeError, Exchanged, Expected,
+    FollowError, Forget, ForgetError, Forgotten, Incoming, IncomingItem, NewId, Present,
+    Reconciled, Record, RecordError, RetireError, Session, Stands, TransactError, Written,
 };

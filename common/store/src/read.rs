@@ -3,6 +3,7 @@
 //! Readers, the tail and the services read through this and nothing else, so nobody sees what a
 //! power cut can undo (invariant I4).
 
+mod local;
 mod parts;
 
 use std::sync::Arc;
@@ -162,8 +163,8 @@ impl Snapshot {
         prefix: &str,
         after: Option<&str>,
     ) -> impl Iterator<Item = Result<Lookup, StoreError>> + Send + '_ {
-        let heads = self.heads(keys::DOCUMENTS, prefix, after);
-        let conflicts = self.heads(keys::CONFLICTS, prefix, after);
+        let heads = self.begin_with(keys::DOCUMENTS, prefix, after);
+        let conflicts = self.begin_with(keys::CONFLICTS, prefix, after);
         let (mut heads, mut conflicts) = (heads.peekable(), conflicts.peekable());
         std::iter::from_fn(move || {
             let conflict_first = match (heads.peek(), conflicts.peek()) {
@@ -238,7 +239,8 @@ impl Snapshot {
         })
     }
 
-    fn heads(&self, table: Table, prefix: &str, after: Option<&str>) -> engine::Scan<'_> {
+    /// The rows whose keys begin with `prefix`, behind the key `after` where given.
+    fn begin_with(&self, table: Table, prefix: &str, after: Option<&str>) -> engine::Scan<'_> {
         let mut range = ScanRange::prefix(prefix.as_bytes());
         if let Some(after) = after.filter(|after| *after >= prefix) {
             range.start = ScanRange::after(Bytes::copy_from_slice(after.as_bytes())).start;

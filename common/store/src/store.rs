@@ -3,6 +3,8 @@
 //! Writes go through one queue into the writer; each returns once it is durable. Reads go to the
 //! newest published snapshot. Cancelling a write's future does not cancel the write.
 
+mod local;
+
 use std::{
     sync::{Arc, Mutex, PoisonError},
     thread::JoinHandle,

@@ -1,8 +1,10 @@
 //! Documents and the commands that write them.
 //!
 //! Bodies pass as they are: whether one is JSON is checked where they enter a database. What is of
-//! counters is in [`counters`], what is of time series in [`series`].
+//! counters is in [`counters`], what is of time series in [`series`], and in [`compare_exchange`]
+//! what is of no document.
 
+pub mod compare_exchange;
 pub mod counters;
 pub mod series;
 
@@ -189,13 +191,13 @@ pub fn conflict(versions: Vec<Version>) -> wire::DocumentConflict {
 #[must_use]
 pub fn conflict_detail(versions: Vec<Version>) -> wire::DocumentConflict {
     let mut conflict = conflict(versions);
-    if conflict.encoded_len() > CONFLICT_DETAIL_BYTES_MAX {
+    if conflict.encoded_len() > DETAIL_BYTES_MAX {
         for version in &mut conflict.versions {
             version.body = Bytes::new();
             version.attachments = Vec::new();
         }
     }
-    while conflict.encoded_len() > CONFLICT_DETAIL_BYTES_MAX && conflict.versions.pop().is_some() {
+    while conflict.encoded_len() > DETAIL_BYTES_MAX && conflict.versions.pop().is_some() {
         conflict.omitted_versions += 1;
     }
     conflict
@@ -221,9 +223,9 @@ fn body(content: Content) -> Bytes {
     }
 }
 
-/// Bytes of the detail: an error's headers stay below 8 KiB together, and its other details and
-/// its text need some of them.
-const CONFLICT_DETAIL_BYTES_MAX: usize = 2_560;
+/// Bytes of a detail: an error's headers stay below 8 KiB together, and its other details and its
+/// text need some of them.
+const DETAIL_BYTES_MAX: usize = 2_560;
 
 #[cfg(test)]
 mod tests;

@@ -185,6 +185,18 @@ reasons! {
              another one.",
             "Read the database anew.";
     }
+    "Compare-exchange" {
+        CompareExchangeNotFound = "COMPARE_EXCHANGE_NOT_FOUND", NotFound,
+            "There is no compare-exchange item of this key.",
+            "Check the key.";
+        CompareExchangeMismatch = "COMPARE_EXCHANGE_MISMATCH", Aborted,
+            "The item does not have the index that the write expected; `actual_index` is the one \
+             it has, 0 where there is no item, and the detail `CompareExchangeMismatch` has it.",
+            "Decide again with what is there, and repeat the write with its index.";
+        CompareExchangeTooLarge = "COMPARE_EXCHANGE_TOO_LARGE", ResourceExhausted,
+            "The value of a compare-exchange item is larger than one may be.",
+            "Put it into a document, and the document's id into the item.";
+    }
     "Connection strings and tasks" {
         ConnectionStringNotFound = "CONNECTION_STRING_NOT_FOUND", NotFound,
             "The database has no connection string of this name.",

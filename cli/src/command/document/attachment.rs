@@ -12,10 +12,10 @@ use jackdaw_proto::documents::{
 use tokio::{sync::mpsc, task::spawn_blocking};
 
 use super::DocumentOption;
-use crate::command::{DeletionOptions, page_size, pages};
+use crate::command::{DeletionOptions, ListOptions, page_size};
 use crate::connection::{ConnectionOptions, Service};
 use crate::report::exit::{Exit, Failure};
-use crate::report::output::{Output, counted, note};
+use crate::report::output::{Output, note};
 use crate::report::view::{AttachmentView, WrittenView};
 use crate::transfer::{Target, open};
 
@@ -80,9 +80,8 @@ enum What {
         #[command(flatten)]
         document: DocumentOption,
 
-        /// How many at most
-        #[arg(long, value_name = "NUMBER", default_value_t = 100)]
-        limit: usize,
+        #[command(flatten)]
+        list: ListOptions,
     },
     /// Remove an attachment
     Delete {
@@ -126,7 +125,9 @@ impl AttachmentCommand {
                 };
                 get(&service, request, Target::open(&file, force)?).await?;
             }
-            What::List { document, limit } => list(&service, &document, limit, output).await?,
+            What::List { document, list: shown } => {
+                list(&service, &document, shown, output).await?
+            }
             What::Delete { document, name, expected_change_vector, deletion } => {
                 if deletion.confirmed(&format!("attachment {name} of document {}", document.id))? {
                     let request = DeleteAttachmentRequest {
@@ -218,10 +219,10 @@ async fn get(
 async fn list(
     service: &Service,
     document: &DocumentOption,
-    limit: usize,
+    shown: ListOptions,
     output: Output,
 ) -> Result<(), Failure> {
-    let (attachments, more) = pages(limit, async |page_token, wanted| {
+    let page = async |page_token, wanted| {
         let request = ListAttachmentsRequest {
             database: document.database.database.clone(),
             document_id: document.id.clone(),
@@ -231,13 +232,8 @@ async fn list(
         let page = service.answer(service.documents().list_attachments(request)).await?;
         let attachments = page.attachments.into_iter().map(AttachmentView::from);
         Ok((attachments.collect(), page.next_page_token))
-    })
-    .await?;
-    output.many(&attachments)?;
-    if more {
-        note(format_args!("there are more than {}: --limit", counted(limit as u64, "attachment")));
-    }
-    Ok(())
+    };
+    shown.show("attachment", output, page).await
 }
 
 async fn delete(

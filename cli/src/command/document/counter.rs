@@ -7,10 +7,10 @@ use jackdaw_proto::documents::{
 };
 
 use super::{DocumentOption, written};
-use crate::command::{DeletionOptions, page_size, pages};
+use crate::command::{DeletionOptions, ListOptions, page_size};
 use crate::connection::{ConnectionOptions, Service};
 use crate::report::exit::{Exit, Failure};
-use crate::report::output::{Output, counted, note};
+use crate::report::output::{Output, note};
 use crate::report::view::CounterView;
 
 /// Counters of documents.
@@ -50,9 +50,8 @@ enum What {
         #[command(flatten)]
         document: DocumentOption,
 
-        /// How many at most
-        #[arg(long, value_name = "NUMBER", default_value_t = 100)]
-        limit: usize,
+        #[command(flatten)]
+        list: ListOptions,
     },
     /// Delete a counter
     Delete {
@@ -89,7 +88,9 @@ impl CounterCommand {
                 let counter = service.answer(service.documents().get_counter(request)).await?;
                 output.one(&CounterView::from(counter))?;
             }
-            What::List { document, limit } => list(&service, &document, limit, output).await?,
+            What::List { document, list: shown } => {
+                list(&service, &document, shown, output).await?
+            }
             What::Delete { document, name, deletion } => {
                 if deletion.confirmed(&format!("counter {name} of document {}", document.id))? {
                     delete(&service, document, name, output).await?;
@@ -103,10 +104,10 @@ impl CounterCommand {
 async fn list(
     service: &Service,
     document: &DocumentOption,
-    limit: usize,
+    shown: ListOptions,
     output: Output,
 ) -> Result<(), Failure> {
-    let (counters, more) = pages(limit, async |page_token, wanted| {
+    let page = async |page_token, wanted| {
         let request = ListCountersRequest {
             database: document.database.database.clone(),
             document_id: document.id.clone(),
@@ -116,13 +117,8 @@ async fn list(
         let page = service.answer(service.documents().list_counters(request)).await?;
         let counters = page.counters.into_iter().map(CounterView::from);
         Ok((counters.collect(), page.next_page_token))
-    })
-    .await?;
-    output.many(&counters)?;
-    if more {
-        note(format_args!("there are more than {}: --limit", counted(limit as u64, "counter")));
-    }
-    Ok(())
+    };
+    shown.show("counter", output, page).await
 }
 
 async fn delete(

@@ -14,7 +14,7 @@ use jackdaw_proto::documents::{
     PutDocumentRequest, WatchChangesRequest, Written,
 };
 
-use super::{DatabaseOption, DeletionOptions, page_size, pages};
+use super::{DatabaseOption, DeletionOptions, ListOptions, page_size};
 use crate::connection::{ConnectionOptions, Service};
 use crate::report::exit::{Exit, Failure};
 use crate::report::output::{Format, Output, note};
@@ -91,9 +91,8 @@ enum What {
         #[arg(long, value_name = "PREFIX", default_value = "", hide_default_value = true)]
         prefix: String,
 
-        /// How many at most
-        #[arg(long, value_name = "NUMBER", default_value_t = 100)]
-        limit: usize,
+        #[command(flatten)]
+        list: ListOptions,
     },
     /// Print changes as they become durable, until interrupted
     Watch {
@@ -136,8 +135,8 @@ impl DocumentCommand {
                     output.one(&written)?;
                 }
             }
-            What::List { database, prefix, limit } => {
-                list(&service, &database.database, &prefix, limit, output).await?;
+            What::List { database, prefix, list: shown } => {
+                list(&service, &database.database, &prefix, shown, output).await?;
             }
             What::Watch { database, after } => {
                 watch(&service, database.database, after, output).await?;
@@ -172,10 +171,10 @@ async fn list(
     service: &Service,
     database: &str,
     prefix: &str,
-    limit: usize,
+    shown: ListOptions,
     output: Output,
 ) -> Result<(), Failure> {
-    let (documents, more) = pages(limit, async |page_token, wanted| {
+    let page = async |page_token, wanted| {
         let request = ListDocumentsRequest {
             database: database.to_owned(),
             id_prefix: prefix.to_owned(),
@@ -186,13 +185,8 @@ async fn list(
         // Bodies are not shown: let go of them page by page.
         let documents = page.documents.into_iter().map(DocumentView::listed);
         Ok((documents.collect(), page.next_page_token))
-    })
-    .await?;
-    output.many(&documents)?;
-    if more {
-        note(format_args!("there are more than {limit}: --limit"));
-    }
-    Ok(())
+    };
+    shown.show("document", output, page).await
 }
 
 async fn watch(

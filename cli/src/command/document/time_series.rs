@@ -12,7 +12,7 @@ use prost_types::Timestamp;
 use tokio::task::block_in_place;
 
 use super::{DocumentOption, written};
-use crate::command::{DeletionOptions, page_size, pages};
+use crate::command::{DeletionOptions, ListOptions, page_size};
 use crate::connection::{ConnectionOptions, Service};
 use crate::json_lines::{EntryLines, LineError, read_time};
 use crate::report::exit::{Exit, Failure};
@@ -101,9 +101,8 @@ enum What {
         #[command(flatten)]
         document: DocumentOption,
 
-        /// How many at most
-        #[arg(long, value_name = "NUMBER", default_value_t = 100)]
-        limit: usize,
+        #[command(flatten)]
+        list: ListOptions,
     },
     /// Delete the entries of a series from one time to another, or all of it
     Delete {
@@ -133,7 +132,9 @@ impl TimeSeriesCommand {
                 output.one(&written(appended))?;
             }
             What::Get { series, span } => get(&service, series, span, output).await?,
-            What::List { document, limit } => list(&service, &document, limit, output).await?,
+            What::List { document, list: shown } => {
+                list(&service, &document, shown, output).await?
+            }
             What::Delete { series, span, deletion } => {
                 let what = described(&series, &span);
                 if deletion.confirmed(&what)? {
@@ -259,10 +260,10 @@ async fn get(
 async fn list(
     service: &Service,
     document: &DocumentOption,
-    limit: usize,
+    shown: ListOptions,
     output: Output,
 ) -> Result<(), Failure> {
-    let (series, more) = pages(limit, async |page_token, wanted| {
+    let page = async |page_token, wanted| {
         let request = ListTimeSeriesRequest {
             database: document.database.database.clone(),
             document_id: document.id.clone(),
@@ -272,14 +273,8 @@ async fn list(
         let page = service.answer(service.documents().list_time_series(request)).await?;
         let series = page.time_series.into_iter().map(TimeSeriesView::from);
         Ok((series.collect(), page.next_page_token))
-    })
-    .await?;
-    output.many(&series)?;
-    if more {
-        let limit = counted(limit as u64, "time series");
-        note(format_args!("there are more than {limit}: --limit"));
-    }
-    Ok(())
+    };
+    shown.show("time series", output, page).await
 }
 
 async fn delete(

@@ -5,6 +5,7 @@
 
 mod attachment;
 mod certificate;
+mod compare_exchange;
 mod connection_string;
 mod counter;
 mod database;
@@ -14,6 +15,7 @@ mod time_series;
 
 pub(crate) use attachment::AttachmentView;
 pub(crate) use certificate::CertificateView;
+pub(crate) use compare_exchange::{ExchangedView, ItemView};
 pub(crate) use connection_string::ConnectionStringView;
 pub(crate) use counter::CounterView;
 pub(crate) use database::DatabaseView;

@@ -6,6 +6,8 @@
 //! database makes itself is the body written anew, without those keys and otherwise unchanged. A
 //! second "@metadata", or a second "@collection" in it, is refused: readers would not agree on
 //! which of them counts.
+//!
+//! Values that are of no document are any JSON: [`check_value`].
 
 use std::{borrow::Cow, fmt};
 
@@ -49,6 +51,9 @@ pub(super) enum BodyError {
     /// Not JSON, or not an object, or with metadata that is none.
     #[error("is not a JSON object that can be stored: {0}")]
     Json(#[from] serde_json::Error),
+    /// Not JSON at all.
+    #[error("is not JSON: {0}")]
+    Value(serde_json::Error),
     /// Nested deeper than a body may be.
     #[error("is nested more than {JSON_DEPTH_MAX} levels deep at byte {at}")]
     TooDeep {
@@ -70,8 +75,7 @@ impl Body {
         if json.len() > DOCUMENT_BYTES_MAX {
             return Err(BodyError::TooLarge { bytes: json.len() });
         }
-        let text = std::str::from_utf8(&json)
-            .map_err(|error| BodyError::NotUtf8 { at: error.valid_up_to() })?;
+        let text = utf8(&json)?;
         let Object { metadata } = serde_json::from_str(text)?;
         check_depth(text)?;
         let Some(raw) = metadata else {
@@ -85,6 +89,21 @@ impl Body {
         let json = with_metadata(text, raw.get(), &metadata.kept)?;
         Ok(Self { json, collection })
     }
+}
+
+/// Checks a value that may be any JSON: an object or not, with metadata that mean nothing.
+///
+/// # Errors
+///
+/// [`BodyError`], the first thing that is wrong.
+pub(super) fn check_value(json: &[u8]) -> Result<(), BodyError> {
+    let text = utf8(json)?;
+    serde_json::from_str::<IgnoredAny>(text).map_err(BodyError::Value)?;
+    check_depth(text)
+}
+
+fn utf8(json: &[u8]) -> Result<&str, BodyError> {
+    std::str::from_utf8(json).map_err(|error| BodyError::NotUtf8 { at: error.valid_up_to() })
 }
 
 /// `text` with other metadata in the place of `metadata`, which is a part of it.

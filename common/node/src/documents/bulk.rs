@@ -17,8 +17,7 @@ use tonic::Status;
 
 use super::{
     BULK_TRANSACTIONS_MAX,
-    refusal::Asked,
-    write::{self, Place},
+    write::{self, Place, refusal::Asked},
 };
 use crate::{catalog::Database, control::door};
 

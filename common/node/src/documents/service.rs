@@ -16,7 +16,9 @@ use tonic::{Extensions, Request, Response, Status, Streaming};
 use super::{
     REQUEST_BYTES_MAX, attachments,
     bulk::Bulk,
-    counters, read, series,
+    counters,
+    local::compare_exchange,
+    read, series,
     stream::{self, Parts, Streamed},
     watch,
     write::{self, Place},
@@ -267,6 +269,42 @@ impl Documents for DocumentsService {
         let (_, extensions, request) = request.into_parts();
         let database = self.enter(&extensions, &request.database, Level::Read)?;
         Ok(Response::new(series::list(database.store(), &request).await?))
+    }
+
+    async fn put_compare_exchange(
+        &self,
+        request: Request<wire::PutCompareExchangeRequest>,
+    ) -> Result<Response<wire::PutCompareExchangeResponse>, Status> {
+        let (_, extensions, request) = request.into_parts();
+        let database = self.enter(&extensions, &request.database, Level::ReadWrite)?;
+        Ok(Response::new(compare_exchange::put(&database, request).await?))
+    }
+
+    async fn get_compare_exchange(
+        &self,
+        request: Request<wire::GetCompareExchangeRequest>,
+    ) -> Result<Response<wire::CompareExchangeItem>, Status> {
+        let (_, extensions, request) = request.into_parts();
+        let database = self.enter(&extensions, &request.database, Level::Read)?;
+        Ok(Response::new(compare_exchange::get(database.store(), &request).await?))
+    }
+
+    async fn delete_compare_exchange(
+        &self,
+        request: Request<wire::DeleteCompareExchangeRequest>,
+    ) -> Result<Response<wire::DeleteCompareExchangeResponse>, Status> {
+        let (_, extensions, request) = request.into_parts();
+        let database = self.enter(&extensions, &request.database, Level::ReadWrite)?;
+        Ok(Response::new(compare_exchange::delete(&database, &request).await?))
+    }
+
+    async fn list_compare_exchange(
+        &self,
+        request: Request<wire::ListCompareExchangeRequest>,
+    ) -> Result<Response<wire::ListCompareExchangeResponse>, Status> {
+        let (_, extensions, request) = request.into_parts();
+        let database = self.enter(&extensions, &request.database, Level::Read)?;
+        Ok(Response::new(compare_exchange::list(database.store(), &request).await?))
     }
 
     type WatchChangesStream = Parts<wire::WatchChangesResponse>;

@@ -3,6 +3,7 @@
 mod attachments;
 mod body;
 mod bulk;
+mod compare_exchange;
 mod counters;
 mod follow;
 mod many;

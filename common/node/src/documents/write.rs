@@ -1,5 +1,7 @@
 //! Transactions: what a client asked for, checked, and carried out by the store.
 
+pub(super) mod refusal;
+
 use jackdaw_common::limits::{DOCUMENT_BYTES_MAX, TRANSACTION_BYTES_MAX, TRANSACTION_COMMANDS_MAX};
 use jackdaw_proto::{
     convert::documents::{self as convert, written},
@@ -11,11 +13,10 @@ use jackdaw_store::{Command, NewId, Written};
 use super::{
     CHECKED_INLINE_BYTES_MAX, CHECKED_INLINE_ENTRIES_MAX,
     body::{Body, BodyError},
-    counters,
-    refusal::Asked,
-    series,
+    counters, series,
 };
 use crate::{catalog::Database, control::blocking};
+use refusal::Asked;
 
 /// Where the commands of a transaction stand in their request.
 #[derive(Clone, Copy, Debug)]
@@ -143,7 +144,7 @@ fn content_bytes(step: &convert::Command) -> usize {
     }
 }
 
-pub(super) fn too_large(what: &'static str, actual: usize, most: usize) -> WireError {
+fn too_large(what: &'static str, actual: usize, most: usize) -> WireError {
     let text = format!("the transaction has {actual} {what}, more than {most}");
     WireError::new(Reason::TransactionTooLarge, text)
         .with("what", what)

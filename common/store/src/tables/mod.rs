@@ -9,6 +9,7 @@ pub mod followers;
 pub mod header;
 pub mod heads;
 pub mod history;
+pub mod local;
 pub mod origin;
 pub mod parts;
 

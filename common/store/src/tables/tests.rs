@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use jackdaw_common::{
-    Attachment, Attachments, BlobHash, ChangeVector, Collection, Content, ContentHash, Counter,
-    DatabaseId, DocumentId, Entry, Etag, IncarnationId, Lineage, Partial, Partials, RunId, Segment,
-    Timestamp, TransactionMark, Version,
+    Attachment, Attachments, BlobHash, ChangeVector, Collection, CompareExchangeIndex,
+    CompareExchangeKey, Content, ContentHash, Counter, DatabaseId, DocumentId, Entry, Etag,
+    IncarnationId, Lineage, Partial, Partials, RunId, Segment, Timestamp, TransactionMark, Version,
     conflict::Seen,
     item::{
         Extent,
@@ -26,6 +26,7 @@ use super::{
     header::Header,
     heads::Head,
     history::Superseded,
+    local::CompareExchangeItem,
     origin::Origin,
 };
 
@@ -321,6 +322,20 @@ proptest! {
         prop_assert_eq!(Cursor::decode(cursor.encode()).unwrap(), cursor);
     }
 
+    #[test]
+    fn a_compare_exchange_item_reads_back(
+        key in "\\PC{1,60}",
+        index in any::<u64>(),
+        value in any::<Vec<u8>>(),
+    ) {
+        let key: CompareExchangeKey = key.parse().unwrap();
+        let (index, value) = (CompareExchangeIndex::new(index), value.into());
+        let item = CompareExchangeItem { key: key.clone(), index, value };
+        let read = CompareExchangeItem::decode(item.encode()).unwrap();
+        prop_assert_eq!(read.key.as_str(), key.as_str());
+        prop_assert_eq!(read, item);
+    }
+
     /// A head says of a version what the version says of itself.
     #[test]
     fn a_head_is_of_its_version(version in versions(), etag in etags()) {
@@ -395,6 +410,11 @@ fn samples() -> Vec<(&'static str, Bytes, Read)> {
     };
     let origin = header.origin.encode();
     let history = [Superseded { etag: row.etag, bytes: 400, contents: vec![BlobHash::of(b"c")] }];
+    let item = CompareExchangeItem {
+        key: "Emails/1".parse().unwrap(),
+        index: CompareExchangeIndex::new(7),
+        value: Bytes::from_static(b"{\"by\":\"users/1\"}"),
+    };
     let blob = BlobRow { size: 1, references: 2, place: Place::Kept(BlobId::from_bytes([9; 16])) };
     vec![
         ("changes", row.encode(), |row| ChangeRow::decode(sample().etag, row).map(drop)),
@@ -405,6 +425,7 @@ fn samples() -> Vec<(&'static str, Bytes, Read)> {
         ("header", header.encode(), |row| Header::decode(row, sample_origin().encode()).map(drop)),
         ("origin", origin, |row| Origin::decode(row).map(drop)),
         ("cursors", cursor.encode(), |row| Cursor::decode(row).map(drop)),
+        ("compare_exchange", item.encode(), |row| CompareExchangeItem::decode(row).map(drop)),
         ("blobs", blob.encode(), |row| BlobRow::decode(row).map(drop)),
         ("contents", encode_content(b"c"), |row| decode_content(row).map(drop)),
         ("history", Superseded::encode_all(&history), |row| Superseded::decode_all(row).map(drop)),

@@ -29,7 +29,9 @@ use xxhash_rust::xxh3::Xxh3;
 pub use followers::{FollowError, Stands};
 pub use forget::{Forget, ForgetError, Forgotten};
 pub use incoming::{Applied, ApplyError, Incoming, IncomingItem};
-pub use local::{Command, Expected, NewId, TransactError, Written};
+pub use local::{
+    Command, Exchange, ExchangeError, Exchanged, Expected, NewId, TransactError, Written,
+};
 pub use reconcile::{Present, Reconciled};
 pub use records::{Record, RecordError};
 pub use retire::RetireError;
@@ -54,6 +56,8 @@ pub(crate) type Reply<T, E> = oneshot::Sender<Result<T, E>>;
 pub(crate) enum Intent {
     /// A client's transaction.
     Transact(Vec<Command>, Reply<Vec<Written>, TransactError>),
+    /// A client's write of a compare-exchange item.
+    Exchange(Exchange, Reply<Exchanged, ExchangeError>),
     /// A session of a source begins.
     Begin(Begin, Reply<Session, BeginError>),
     /// A batch of a source, or just its progress.
@@ -75,6 +79,7 @@ impl Intent {
     pub(crate) fn bytes(&self) -> usize {
         match self {
             Self::Transact(commands, _) => commands.iter().map(Command::bytes).sum(),
+            Self::Exchange(exchange, _) => exchange.bytes(),
             Self::Apply(incoming, _) => incoming.bytes(),
             Self::Begin(..)
             | Self::Reconcile(..)
@@ -182,6 +187,9 @@ impl Writer {
             Intent::Transact(commands, reply) => run(overlay, header, current_run, reply, |work| {
                 local::transact(work, commands, now)
             }),
+            Intent::Exchange(exchange, reply) => {
+                run(overlay, header, current_run, reply, |work| local::exchange(work, exchange))
+            }
             Intent::Begin(begin, reply) => {
                 run(overlay, header, current_run, reply, |work| session::begin(work, begin, now))
             }

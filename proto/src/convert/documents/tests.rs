@@ -1,5 +1,6 @@
 //! What `documents` promises, tried out.
 
+mod compare_exchange;
 mod counters;
 mod series;
 
@@ -141,7 +142,7 @@ fn a_large_conflict_leaves_bodies_out_and_then_versions() {
     assert_eq!(detail.omitted_versions, 0);
 
     let detail = conflict_detail((0..200).map(|id| version(id, Some(10))).collect());
-    assert!(detail.encoded_len() <= CONFLICT_DETAIL_BYTES_MAX);
+    assert!(detail.encoded_len() <= DETAIL_BYTES_MAX);
     assert!(!detail.versions.is_empty());
     assert_eq!(detail.versions.len() + detail.omitted_versions as usize, 200);
 }

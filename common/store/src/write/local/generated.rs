@@ -2,12 +2,11 @@
 
 use jackdaw_common::{DocumentId, NodeTag};
 
-use super::{NewId, TransactError};
+use super::{NewId, TransactError, numbers};
 use crate::{
     error::StoreError,
     keys::{self, RecordKind},
-    tables::codec::{RowError, RowReader, RowWriter},
-    write::work::{Work, corrupt},
+    write::work::Work,
 };
 
 /// The id a put writes: as given, or completed so that no other database generates it too, and so
@@ -66,20 +65,5 @@ fn generated(command: usize, given: DocumentId, text: &str) -> Result<DocumentId
 
 /// The next number for ids that begin with `prefix`.
 fn count(work: &mut Work<'_>, prefix: &DocumentId) -> Result<u64, StoreError> {
-    let key = keys::record(RecordKind::Identity, prefix.key().as_bytes());
-    let last = match work.small(keys::RECORDS, &key)? {
-        Some(row) => read_number(row).map_err(|error| corrupt(keys::RECORDS, &key, error))?,
-        None => 0,
-    };
-    let mut row = RowWriter::new(10);
-    row.varint(last + 1);
-    work.set_small(keys::RECORDS, key, Some(row.seal()));
-    Ok(last + 1)
-}
-
-fn read_number(row: bytes::Bytes) -> Result<u64, RowError> {
-    let mut row = RowReader::open(row)?;
-    let number = row.varint()?;
-    row.close()?;
-    Ok(number)
+    numbers::next(work, keys::record(RecordKind::Identity, prefix.key().as_bytes()))
 }

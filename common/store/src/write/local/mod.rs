@@ -1,4 +1,5 @@
-//! A client's transaction: commands in order, all or none.
+//! A client's transaction: commands in order, all or none. Beside it what clients write that is no
+//! change and never travels.
 //!
 //! Each put mints an entry of this database over everything the document and the database have
 //! seen, so it ends whatever conflict there was (semantics 1.7.1, 6.7).
@@ -6,7 +7,9 @@
 mod appending;
 mod attaching;
 mod counting;
+mod exchanging;
 mod generated;
+mod numbers;
 
 use std::sync::Arc;
 
@@ -26,6 +29,8 @@ use thiserror::Error;
 use super::work::{Present, Work};
 use crate::{contents::Staged, error::StoreError, tables::parts::PartHead};
 use attaching::{Attaching, attach, attachments, detach};
+pub(crate) use exchanging::exchange;
+pub use exchanging::{Exchange, ExchangeError, Exchanged};
 use generated::complete;
 
 /// The vector a document must have for a write to go on; empty: it must not exist.

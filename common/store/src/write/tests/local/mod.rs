@@ -1,6 +1,7 @@
 //! What clients write: documents, ids that are completed, transactions, counters and time series.
 
 mod documents;
+mod exchanging;
 mod generated;
 mod midway;
 pub(crate) mod parts;

@@ -4,15 +4,15 @@ use jackdaw_common::{ChangeVector, DocumentId};
 use jackdaw_proto::wire::{Reason, WireError};
 use jackdaw_store::{Command, TransactError};
 
-use super::{
-    counters, read,
-    write::{Place, too_large},
+use super::{Place, too_large};
+use crate::{
+    control::failure,
+    documents::{counters, read},
 };
-use crate::control::failure;
 
 /// The commands that a request has, as far as an error tells of them.
 #[derive(Clone, Debug)]
-pub(super) struct Asked {
+pub(in crate::documents) struct Asked {
     place: Place,
     fields: Vec<Field>,
 }
@@ -71,12 +71,12 @@ impl Field {
 
 impl Asked {
     /// What `commands` are, which stand at `place`.
-    pub(super) fn of(place: Place, commands: &[Command]) -> Self {
+    pub(in crate::documents) fn of(place: Place, commands: &[Command]) -> Self {
         Self { place, fields: commands.iter().map(Field::of).collect() }
     }
 
     /// Why they were not carried out.
-    pub(super) fn refusal(&self, error: &TransactError) -> WireError {
+    pub(in crate::documents) fn refusal(&self, error: &TransactError) -> WireError {
         match error {
             TransactError::Mismatch { command, id, expected, actual } => {
                 let error = mismatch(id, expected, actual);
