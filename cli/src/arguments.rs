@@ -12,6 +12,7 @@ use crate::command::document::attachment::AttachmentCommand;
 use crate::command::document::counter::CounterCommand;
 use crate::command::document::time_series::TimeSeriesCommand;
 use crate::command::export::Export;
+use crate::command::identity::IdentityCommand;
 use crate::command::import::Import;
 use crate::command::quickstart::Quickstart;
 use crate::command::serve::Serve;
@@ -56,6 +57,8 @@ pub(crate) enum Command {
     TimeSeries(TimeSeriesCommand),
     /// Compare-exchange items of a database: never replicated
     CompareExchange(CompareExchangeCommand),
+    /// Identities of a database, the numbers of generated ids: never replicated
+    Identity(IdentityCommand),
     /// Write JSON lines into a database
     Import(Import),
     /// Read a database into JSON lines

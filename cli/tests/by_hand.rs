@@ -308,6 +308,37 @@ mod by_hand {
     }
 
     #[test]
+    fn identities_are_taken_set_and_listed() {
+        let site = Site::start();
+        let json = |line: &str| -> Value {
+            let line = format!("identity {line} --database demo --output json");
+            serde_json::from_str(&site.ok(&line)).unwrap()
+        };
+        site.ok("database create demo");
+        let taken = json("next Users");
+        assert_eq!((&taken["name"], &taken["value"]), (&"users|".into(), &1.into()));
+        assert_eq!(json("next users|")["value"], 2);
+        assert_eq!(json("set orders 41")["value"], 41);
+        fs::write(site.folder.path().join("a.json"), "{}").unwrap();
+        let written = site.ok("document put --database demo orders| a.json");
+        assert!(written.contains("orders/42-"), "{written}");
+        let stays = site.run("identity set --database demo orders 7");
+        assert_eq!((stays.0, &*stays.2), (0, "it is higher, and stays as it is: --force\n"));
+        assert!(stays.1.contains("42"), "{}", stays.1);
+        assert_eq!(json("set orders 7 --force")["value"], 7);
+        let all = json("list");
+        assert_eq!((&all[0]["name"], &all[0]["value"]), (&"orders|".into(), &7.into()));
+        assert_eq!(all.as_array().unwrap().len(), 2);
+        let (_, some, more) = site.run("identity list --database demo --limit 1");
+        assert_eq!(
+            (some.lines().count(), &*more),
+            (2, "there are more than 1 identity: --limit\n")
+        );
+        let wrong = site.fails(4, "identity set --database demo a 9223372036854775808");
+        assert!(wrong.contains("(FIELD_INVALID)"), "{wrong}");
+    }
+
+    #[test]
     fn a_certificate_shows_what_an_access_list_needs() {
         let folder = tempfile::tempdir().unwrap();
         let run = |line: &str| {

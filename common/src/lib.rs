@@ -21,7 +21,7 @@ pub use clock::Timestamp;
 pub use etag::Etag;
 pub use id::{
     Collection, CompareExchangeIndex, CompareExchangeKey, DatabaseId, DatabaseName, DocumentId,
-    IncarnationId, NodeTag, TaskId,
+    IdentityName, IncarnationId, NodeTag, TaskId,
 };
 pub use item::{
     Attachment, AttachmentName, Attachments, BlobHash, BlobHasher, Content, ContentHash,

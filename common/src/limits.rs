@@ -228,6 +228,10 @@ pub const SEGMENT_BYTES_MAX: usize = 2_048;
 /// Entries that a client appends to a time series in one command: as commands of a transaction.
 pub const APPEND_ENTRIES_MAX: usize = 16_384;
 
+/// Greatest number that an identity is set to: RavenDB's bound. As many again are left to count on
+/// from it.
+pub const IDENTITY_MAX: u64 = u64::MAX >> 1;
+
 /// Bytes of the key of a compare-exchange item: RavenDB's bound, and that of a document's id.
 pub const COMPARE_EXCHANGE_KEY_BYTES_MAX: usize = 512;
 

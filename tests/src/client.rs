@@ -1,5 +1,6 @@
 //! A client of one service: the calls that tests make over and over.
 
+mod local;
 mod parts;
 
 use std::collections::BTreeMap;

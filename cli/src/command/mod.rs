@@ -10,6 +10,7 @@ pub(crate) mod connection_string;
 pub(crate) mod database;
 pub(crate) mod document;
 pub(crate) mod export;
+pub(crate) mod identity;
 pub(crate) mod import;
 pub(crate) mod quickstart;
 pub(crate) mod serve;
@@ -38,6 +39,7 @@ pub(crate) async fn run(jackdaw: Jackdaw) -> Result<Exit, Failure> {
         Command::Counter(counter) => counter.run(output).await,
         Command::TimeSeries(series) => Box::pin(series.run(output)).await,
         Command::CompareExchange(exchange) => exchange.run(output).await,
+        Command::Identity(identity) => identity.run(output).await,
         Command::Import(import) => import.run(output).await,
         Command::Export(export) => export.run(output).await,
         Command::Compare(compare) => compare.run(output).await,

@@ -3,5 +3,6 @@
 mod compare_exchange;
 mod database;
 mod document;
+mod identity;
 mod incarnation;
 mod lower;

@@ -27,6 +27,6 @@ pub use store::{Identity, OpenError, Store};
 pub use tables::local::CompareExchangeItem;
 pub use write::{
     Applied, ApplyError, Begin, BeginError, Command, Exchange, ExchangeError, Exchanged, Expected,
-    FollowError, Forget, ForgetError, Forgotten, Incoming, IncomingItem, NewId, Present,
+    FollowError, Forget, ForgetError, Forgotten, Incoming, IncomingItem, NewId, Numbering, Present,
     Reconciled, Record, RecordError, RetireError, Session, Stands, TransactError, Written,
 };

@@ -10,6 +10,7 @@ mod connection_string;
 mod counter;
 mod database;
 mod document;
+mod identity;
 mod task;
 mod time_series;
 
@@ -20,6 +21,7 @@ pub(crate) use connection_string::ConnectionStringView;
 pub(crate) use counter::CounterView;
 pub(crate) use database::DatabaseView;
 pub(crate) use document::{ChangeView, DocumentView, WrittenView};
+pub(crate) use identity::IdentityView;
 pub(crate) use task::{TaskView, phase_name};
 pub(crate) use time_series::{EntryView, TimeSeriesView};
 

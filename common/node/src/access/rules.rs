@@ -110,6 +110,9 @@ pub const ROWS: &[Row] = &[
     row("/jackdaw.documents.v1.Documents/GetCompareExchange", READ),
     row("/jackdaw.documents.v1.Documents/DeleteCompareExchange", READ_WRITE),
     row("/jackdaw.documents.v1.Documents/ListCompareExchange", READ),
+    row("/jackdaw.documents.v1.Documents/ListIdentities", READ),
+    row("/jackdaw.documents.v1.Documents/NextIdentity", READ_WRITE),
+    row("/jackdaw.documents.v1.Documents/SetIdentity", READ_WRITE),
     row("/jackdaw.documents.v1.Documents/WatchChanges", READ),
     // Being a source that replicates into a database is writing to it.
     row("/jackdaw.replication.v1.Replication/Replicate", READ_WRITE),

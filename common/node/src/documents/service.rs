@@ -17,7 +17,7 @@ use super::{
     REQUEST_BYTES_MAX, attachments,
     bulk::Bulk,
     counters,
-    local::compare_exchange,
+    local::{compare_exchange, identities},
     read, series,
     stream::{self, Parts, Streamed},
     watch,
@@ -305,6 +305,33 @@ impl Documents for DocumentsService {
         let (_, extensions, request) = request.into_parts();
         let database = self.enter(&extensions, &request.database, Level::Read)?;
         Ok(Response::new(compare_exchange::list(database.store(), &request).await?))
+    }
+
+    async fn list_identities(
+        &self,
+        request: Request<wire::ListIdentitiesRequest>,
+    ) -> Result<Response<wire::ListIdentitiesResponse>, Status> {
+        let (_, extensions, request) = request.into_parts();
+        let database = self.enter(&extensions, &request.database, Level::Read)?;
+        Ok(Response::new(identities::list(database.store(), &request).await?))
+    }
+
+    async fn next_identity(
+        &self,
+        request: Request<wire::NextIdentityRequest>,
+    ) -> Result<Response<wire::Identity>, Status> {
+        let (_, extensions, request) = request.into_parts();
+        let database = self.enter(&extensions, &request.database, Level::ReadWrite)?;
+        Ok(Response::new(identities::next(&database, &request).await?))
+    }
+
+    async fn set_identity(
+        &self,
+        request: Request<wire::SetIdentityRequest>,
+    ) -> Result<Response<wire::Identity>, Status> {
+        let (_, extensions, request) = request.into_parts();
+        let database = self.enter(&extensions, &request.database, Level::ReadWrite)?;
+        Ok(Response::new(identities::set(&database, &request).await?))
     }
 
     type WatchChangesStream = Parts<wire::WatchChangesResponse>;

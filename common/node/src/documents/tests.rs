@@ -6,6 +6,7 @@ mod bulk;
 mod compare_exchange;
 mod counters;
 mod follow;
+mod identities;
 mod many;
 mod pace;
 mod read;

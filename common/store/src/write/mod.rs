@@ -22,7 +22,9 @@ mod work;
 
 use std::sync::Arc;
 
-use jackdaw_common::{IncarnationId, RunId, Timestamp, clock::Clock, limits::RUN_MILLIS_MAX};
+use jackdaw_common::{
+    IdentityName, IncarnationId, RunId, Timestamp, clock::Clock, limits::RUN_MILLIS_MAX,
+};
 use tokio::sync::oneshot;
 use xxhash_rust::xxh3::Xxh3;
 
@@ -30,7 +32,7 @@ pub use followers::{FollowError, Stands};
 pub use forget::{Forget, ForgetError, Forgotten};
 pub use incoming::{Applied, ApplyError, Incoming, IncomingItem};
 pub use local::{
-    Command, Exchange, ExchangeError, Exchanged, Expected, NewId, TransactError, Written,
+    Command, Exchange, ExchangeError, Exchanged, Expected, NewId, Numbering, TransactError, Written,
 };
 pub use reconcile::{Present, Reconciled};
 pub use records::{Record, RecordError};
@@ -58,6 +60,8 @@ pub(crate) enum Intent {
     Transact(Vec<Command>, Reply<Vec<Written>, TransactError>),
     /// A client's write of a compare-exchange item.
     Exchange(Exchange, Reply<Exchanged, ExchangeError>),
+    /// A number of an identity is taken or set.
+    Number(IdentityName, Numbering, Reply<u64, StoreError>),
     /// A session of a source begins.
     Begin(Begin, Reply<Session, BeginError>),
     /// A batch of a source, or just its progress.
@@ -81,7 +85,8 @@ impl Intent {
             Self::Transact(commands, _) => commands.iter().map(Command::bytes).sum(),
             Self::Exchange(exchange, _) => exchange.bytes(),
             Self::Apply(incoming, _) => incoming.bytes(),
-            Self::Begin(..)
+            Self::Number(..)
+            | Self::Begin(..)
             | Self::Reconcile(..)
             | Self::Retire(..)
             | Self::Record(..)
@@ -189,6 +194,9 @@ impl Writer {
             }),
             Intent::Exchange(exchange, reply) => {
                 run(overlay, header, current_run, reply, |work| local::exchange(work, exchange))
+            }
+            Intent::Number(name, step, reply) => {
+                run(overlay, header, current_run, reply, |work| local::number(work, &name, step))
             }
             Intent::Begin(begin, reply) => {
                 run(overlay, header, current_run, reply, |work| session::begin(work, begin, now))

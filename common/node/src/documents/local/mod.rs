@@ -1,5 +1,7 @@
-//! What a database keeps for itself, and no task ever sends: compare-exchange items.
+//! What a database keeps for itself, and no task ever sends: compare-exchange items and
+//! identities.
 //!
-//! It is written beside the transactions: it has no etags and no change vectors.
+//! They are written beside the transactions: they have no etags and no change vectors.
 
 pub(super) mod compare_exchange;
+pub(super) mod identities;

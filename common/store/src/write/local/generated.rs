@@ -2,12 +2,8 @@
 
 use jackdaw_common::{DocumentId, NodeTag};
 
-use super::{NewId, TransactError, numbers};
-use crate::{
-    error::StoreError,
-    keys::{self, RecordKind},
-    write::work::Work,
-};
+use super::{NewId, TransactError, identities};
+use crate::{error::StoreError, write::work::Work};
 
 /// The id a put writes: as given, or completed so that no other database generates it too, and so
 /// that it is nobody's yet.
@@ -36,7 +32,7 @@ pub(super) fn complete(
             }
         }
         NewId::Number(id) => loop {
-            let number = count(work, &id)?;
+            let number = identities::next(work, id.key())?;
             // One "|" only: "a|" and "a||" are counted apart and must not come out the same.
             let prefix = id.as_str().strip_suffix('|').unwrap_or(id.as_str());
             let text = format!("{prefix}/{number}-{tag}");
@@ -61,9 +57,4 @@ fn generated(command: usize, given: DocumentId, text: &str) -> Result<DocumentId
         id: given,
         why: error.to_string(),
     })
-}
-
-/// The next number for ids that begin with `prefix`.
-fn count(work: &mut Work<'_>, prefix: &DocumentId) -> Result<u64, StoreError> {
-    numbers::next(work, keys::record(RecordKind::Identity, prefix.key().as_bytes()))
 }

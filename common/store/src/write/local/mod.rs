@@ -9,6 +9,7 @@ mod attaching;
 mod counting;
 mod exchanging;
 mod generated;
+mod identities;
 mod numbers;
 
 use std::sync::Arc;
@@ -32,6 +33,8 @@ use attaching::{Attaching, attach, attachments, detach};
 pub(crate) use exchanging::exchange;
 pub use exchanging::{Exchange, ExchangeError, Exchanged};
 use generated::complete;
+pub use identities::Numbering;
+pub(crate) use identities::number;
 
 /// The vector a document must have for a write to go on; empty: it must not exist.
 pub type Expected = Option<ChangeVector>;

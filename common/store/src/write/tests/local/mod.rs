@@ -3,6 +3,7 @@
 mod documents;
 mod exchanging;
 mod generated;
+mod identities;
 mod midway;
 pub(crate) mod parts;
 mod transactions;
