@@ -339,6 +339,26 @@ mod by_hand {
     }
 
     #[test]
+    fn what_travels_is_shown() {
+        let site = Site::start();
+        site.ok("database create demo");
+        let scope: Value =
+            serde_json::from_str(&site.ok("database scope demo --output json")).unwrap();
+        let kind = |name: &str| {
+            let kinds = scope.as_array().unwrap();
+            kinds.iter().find(|kind| kind["name"] == name).unwrap().clone()
+        };
+        assert_eq!(kind("documents")["travels"], true);
+        assert_eq!(kind("compare_exchange")["travels"], false);
+        assert!(kind("tasks")["reason"].as_str().unwrap().contains("another has its own"));
+        let shown = site.ok("database scope databases/demo");
+        let mut words = shown.lines().nth(1).unwrap().split_whitespace();
+        assert_eq!((words.next(), words.next()), (Some("documents"), Some("yes")), "{shown}");
+        let missing = site.fails(4, "database scope nothing");
+        assert!(missing.contains("(DATABASE_NOT_FOUND)"), "{missing}");
+    }
+
+    #[test]
     fn a_certificate_shows_what_an_access_list_needs() {
         let folder = tempfile::tempdir().unwrap();
         let run = |line: &str| {

@@ -15,6 +15,7 @@ pub mod item;
 pub mod limits;
 pub mod lineage;
 pub mod retry;
+pub mod scope;
 
 pub use change_vector::{ChangeVector, Entry, Order};
 pub use clock::Timestamp;

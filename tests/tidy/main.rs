@@ -13,6 +13,7 @@
 //!        folders    entries, the top level           layers     who may name what
 //!        words      what must not be written         links      Markdown leads somewhere
 //!        index      every heading of the reference document has its place in docs/README.md
+//!        scope      what travels, as it is shown, is what services answer
 //! ```
 
 #[cfg(test)]
@@ -27,6 +28,8 @@ mod layers;
 mod links;
 #[cfg(test)]
 mod manifests;
+#[cfg(test)]
+mod scope;
 #[cfg(test)]
 mod shape;
 #[cfg(test)]

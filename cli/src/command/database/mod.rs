@@ -9,7 +9,7 @@ use clap::{Args, Subcommand};
 use jackdaw_common::{DatabaseName, Etag};
 use jackdaw_proto::control::{
     CreateDatabaseRequest, Database, DeleteDatabaseRequest, GetDatabaseRequest,
-    ListDatabasesRequest, RetireIncarnationsRequest,
+    GetReplicationScopeRequest, ListDatabasesRequest, RetireIncarnationsRequest,
 };
 
 use self::{backup::Backup, offline::DataOptions};
@@ -17,7 +17,7 @@ use super::{DeletionOptions, database_resource, page_size, pages};
 use crate::connection::{ConnectionOptions, Service};
 use crate::report::exit::{Exit, Failure};
 use crate::report::output::{Output, note};
-use crate::report::view::DatabaseView;
+use crate::report::view::{DatabaseView, KindView};
 
 /// Databases of a service.
 #[derive(Args, Debug)]
@@ -42,6 +42,11 @@ enum What {
     },
     /// Show one database
     Get {
+        /// Its name
+        name: String,
+    },
+    /// Show what a replication of a database takes along, what it leaves, and why
+    Scope {
         /// Its name
         name: String,
     },
@@ -142,6 +147,7 @@ impl DatabaseCommand {
                 }
             }
             What::Get { name } => output.one(&get(&service, &name).await?)?,
+            What::Scope { name } => output.many(&scope(&service, &name).await?)?,
             What::List => output.many(&list(&service).await?)?,
             What::Delete { name, deletion } => delete(&service, &name, deletion, output).await?,
             What::Backup(backup) => backup.run(&service).await?,
@@ -181,6 +187,12 @@ pub(crate) async fn create(
 async fn get(service: &Service, name: &str) -> Result<DatabaseView, Failure> {
     let request = GetDatabaseRequest { name: database_resource(name) };
     Ok(service.answer(service.databases().get_database(request)).await?.into())
+}
+
+async fn scope(service: &Service, name: &str) -> Result<Vec<KindView>, Failure> {
+    let request = GetReplicationScopeRequest { name: database_resource(name) };
+    let scope = service.answer(service.databases().get_replication_scope(request)).await?;
+    Ok(scope.kinds.into_iter().map(KindView::from).collect())
 }
 
 async fn list(service: &Service) -> Result<Vec<DatabaseView>, Failure> {

@@ -11,6 +11,7 @@ mod counter;
 mod database;
 mod document;
 mod identity;
+mod scope;
 mod task;
 mod time_series;
 
@@ -22,6 +23,7 @@ pub(crate) use counter::CounterView;
 pub(crate) use database::DatabaseView;
 pub(crate) use document::{ChangeView, DocumentView, WrittenView};
 pub(crate) use identity::IdentityView;
+pub(crate) use scope::KindView;
 pub(crate) use task::{TaskView, phase_name};
 pub(crate) use time_series::{EntryView, TimeSeriesView};
 

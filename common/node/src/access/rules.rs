@@ -68,6 +68,7 @@ const ADMIN: Rule = Rule::Database(Level::Admin);
 pub const ROWS: &[Row] = &[
     change("/jackdaw.control.v1.Databases/CreateDatabase", Rule::Operator),
     row("/jackdaw.control.v1.Databases/GetDatabase", READ),
+    row("/jackdaw.control.v1.Databases/GetReplicationScope", READ),
     // Answers with the databases that the caller may read.
     row("/jackdaw.control.v1.Databases/ListDatabases", Rule::AnyTrusted),
     change("/jackdaw.control.v1.Databases/DeleteDatabase", Rule::Operator),

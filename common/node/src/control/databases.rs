@@ -2,7 +2,12 @@
 
 use std::sync::Arc;
 
-use jackdaw_common::{DatabaseName, IncarnationId, limits::INCARNATIONS_MAX, lineage::Life};
+use jackdaw_common::{
+    DatabaseName, IncarnationId,
+    limits::INCARNATIONS_MAX,
+    lineage::Life,
+    scope::{KINDS, Kind},
+};
 use jackdaw_proto::{
     control::{
         self as wire,
@@ -133,6 +138,16 @@ impl Databases for DatabasesService {
         Ok(Response::new(view(&database)))
     }
 
+    async fn get_replication_scope(
+        &self,
+        request: Request<wire::GetReplicationScopeRequest>,
+    ) -> Result<Response<wire::ReplicationScope>, Status> {
+        let name = names::database("name", &request.get_ref().name)?;
+        door::enter(&self.catalog, request.extensions(), &name, Level::Read)?;
+        let kinds = KINDS.iter().map(kind).collect();
+        Ok(Response::new(wire::ReplicationScope { kinds }))
+    }
+
     async fn list_databases(
         &self,
         request: Request<wire::ListDatabasesRequest>,
@@ -226,6 +241,11 @@ pub(super) fn already_exists(name: &DatabaseName) -> WireError {
     WireError::new(Reason::DatabaseAlreadyExists, format!("there is a database {name}"))
         .with("database", name)
         .about("jackdaw/Database", names::of_database(name))
+}
+
+fn kind(kind: &Kind) -> wire::replication_scope::Kind {
+    let Kind { name, travels, reason } = *kind;
+    wire::replication_scope::Kind { name: name.to_owned(), travels, reason: reason.to_owned() }
 }
 
 fn incarnation(life: &Life) -> wire::database::Incarnation {

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use jackdaw_common::DatabaseName;
+use jackdaw_common::{DatabaseName, scope::KINDS};
 use jackdaw_proto::{
     control::{
-        CreateDatabaseRequest, DeleteDatabaseRequest, GetDatabaseRequest, ListDatabasesRequest,
+        CreateDatabaseRequest, DeleteDatabaseRequest, GetDatabaseRequest,
+        GetReplicationScopeRequest, ListDatabasesRequest,
     },
     wire::Reason,
 };
@@ -63,6 +64,29 @@ async fn the_counts_of_a_database_are_shown() {
     assert_eq!((shown.documents, shown.tombstones, shown.conflicts), (1, 1, 0));
     assert_eq!(shown.last_etag, database.store().last_etag().get());
     assert_eq!(shown.change_vector, database.store().vector().to_string());
+}
+
+/// Every kind that the table has, in its order, to who may read the database.
+#[tokio::test]
+async fn what_travels_is_told() {
+    let (site, _database) = Site::with_orders().await;
+    let scope = |name: &str| GetReplicationScopeRequest { name: name.into() };
+    let mut reader = site.databases(Caller::Reader);
+    let answer = reader.get_replication_scope(scope("databases/Orders")).await.unwrap();
+    let kinds = answer.into_inner().kinds;
+    let told = kinds.iter().map(|kind| (&*kind.name, kind.travels, &*kind.reason));
+    assert!(told.eq(KINDS.iter().map(|kind| (kind.name, kind.travels, kind.reason))));
+    let travels = |name: &str| kinds.iter().find(|kind| kind.name == name).unwrap().travels;
+    assert!(travels("counters") && !travels("identities"));
+
+    let error = refused(reader.get_replication_scope(scope("Orders")).await, Reason::FieldInvalid);
+    assert_eq!(fields(&error), ["name"]);
+    let mut nobody = site.databases(Caller::Nobody);
+    let denied = nobody.get_replication_scope(scope("databases/Orders")).await;
+    refused(denied, Reason::DatabaseAccessDenied);
+    let mut operator = site.databases(Caller::Operator);
+    let missing = operator.get_replication_scope(scope("databases/Nothing")).await;
+    refused(missing, Reason::DatabaseNotFound);
 }
 
 #[tokio::test]
