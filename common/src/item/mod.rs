@@ -115,6 +115,13 @@ impl Version {
         Context { vector: &self.vector, since: &self.since }
     }
 
+    /// Whether what a document had before a deletion that has seen so much is known to be gone by
+    /// this version of it.
+    pub fn remembers(&self, deletion: &ChangeVector) -> bool {
+        let known = if self.content.is_tombstone() { &self.vector } else { &self.since };
+        known.covers(deletion)
+    }
+
     /// The hash of what this version says.
     pub fn content_hash(&self) -> ContentHash {
         let mut hasher = Xxh3::new();

@@ -215,7 +215,7 @@ impl Scan {
             self.rows += 1;
             self.last = item.etag;
             self.selection.enter(item.transaction);
-            if let Some(bytes) = self.selection.supersede(previous) {
+            if let Some(bytes) = self.selection.supersede(previous, &item.version) {
                 self.left_out += 1;
                 self.filling.remove(bytes);
             }

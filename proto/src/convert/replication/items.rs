@@ -13,6 +13,8 @@ pub struct OutgoingItem {
     message: wire::Item,
     bytes: usize,
     attachments: Attachments,
+    /// What a deletion has seen.
+    deletion: Option<ChangeVector>,
 }
 
 impl OutgoingItem {
@@ -20,8 +22,11 @@ impl OutgoingItem {
     pub fn new(item: &Item) -> Self {
         let message = wire_item(item);
         let bytes = message.encoded_len();
-        let attachments = item.version.attachments.clone();
-        Self { bytes: bytes + prost::length_delimiter_len(bytes), message, attachments }
+        let bytes = bytes + prost::length_delimiter_len(bytes);
+        let version = &item.version;
+        let attachments = version.attachments.clone();
+        let deletion = version.content.is_tombstone().then(|| version.vector.clone());
+        Self { message, bytes, attachments, deletion }
     }
 
     /// Id of its document.
@@ -32,6 +37,11 @@ impl OutgoingItem {
     /// What is attached to it.
     pub fn attachments(&self) -> &Attachments {
         &self.attachments
+    }
+
+    /// What it has seen, if it is a deletion.
+    pub fn deletion(&self) -> Option<&ChangeVector> {
+        self.deletion.as_ref()
     }
 
     /// Names another transaction that it travels in.

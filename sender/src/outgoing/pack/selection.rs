@@ -3,8 +3,11 @@
 //! A version whose successor is in the same batch is left out. The transactions from the one it was
 //! in to the one of its successor then travel as one: whoever copies the destination in turn must
 //! not see some of them without the others.
+//!
+//! A deletion goes along, though the document was made again, where the new document does not
+//! remember it: what the document had before, and the destination still has, goes with the deletion.
 
-use jackdaw_common::{Etag, TransactionMark};
+use jackdaw_common::{Etag, TransactionMark, Version};
 use jackdaw_proto::convert::replication::OutgoingItem;
 
 /// Versions on their way into a batch.
@@ -38,11 +41,16 @@ impl Selection {
         }
     }
 
-    /// The row that comes now takes the place of the one at `previous`. Answers the bytes of that
-    /// one if it was to be sent.
-    pub(super) fn supersede(&mut self, previous: Etag) -> Option<usize> {
+    /// `version`, which comes now, takes the place of the one at `previous`. Answers the bytes of
+    /// that one if it was to be sent, and is no longer.
+    pub(super) fn supersede(&mut self, previous: Etag, version: &Version) -> Option<usize> {
         let at = self.chosen.binary_search_by_key(&previous, |(etag, _)| *etag).ok()?;
-        let superseded = self.chosen[at].1.take()?;
+        let chosen = &mut self.chosen[at].1;
+        let deletion = chosen.as_ref()?.deletion();
+        if deletion.is_some_and(|deletion| !version.remembers(deletion)) {
+            return None;
+        }
+        let superseded = chosen.take()?;
         let last = self.spans.last()?.last;
         while self.spans.last().is_some_and(|span| span.first.first > previous) {
             self.spans.pop();

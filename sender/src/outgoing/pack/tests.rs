@@ -203,6 +203,67 @@ async fn a_version_whose_successor_is_in_the_batch_is_left_out() {
     assert_eq!(shape(&third), [row("w", 4, 4, 2), row("x", 5, 4, 2)]);
 }
 
+/// A deletion takes what the document had with it, wherever it comes to. Where it was forgotten
+/// before the document was made again, the new document does not speak of it.
+#[tokio::test]
+async fn a_deletion_goes_along_unless_its_successor_remembers_it() {
+    let middle = store(1);
+    follow(&middle).await;
+    write(&middle, vec![put("own", "1")]).await;
+    write(&middle, vec![delete("own")]).await;
+    write(&middle, vec![put("own", "2")]).await;
+    let minted = |number| Some(entry(2, number));
+    arrive(
+        &middle,
+        2,
+        &[
+            ("theirs", vector(&[(2, 1)]), minted(1), true),
+            ("theirs", vector(&[(2, 2)]), minted(2), false),
+            ("theirs", vector(&[(2, 3)]), minted(3), true),
+            ("theirs", vector(&[(2, 4)]), minted(4), true),
+        ],
+    )
+    .await;
+    let packed = all(&middle, &nothing());
+    let sent = items(&packed).into_iter().map(|item| {
+        let TransactionMark { first, .. } = item.transaction;
+        (item.etag.get(), first.get(), item.version.content.is_tombstone())
+    });
+    let sent: Vec<_> = sent.collect();
+    assert_eq!(sent, [(3, 1, false), (5, 4, true), (7, 6, false)]);
+    assert_eq!(packed.left_out, 4);
+}
+
+/// So in a chain the end has nothing of a document's earlier life.
+#[tokio::test]
+async fn an_earlier_life_ends_in_the_whole_chain() {
+    let (head, middle, end) = (store(1), store(2), store(3));
+    follow(&head).await;
+    follow(&middle).await;
+    let (to_middle, to_end) = (begin(&middle, 1).await, begin(&end, 2).await);
+    let add = Command::Increment {
+        id: "d".parse().unwrap(),
+        name: "likes".parse().unwrap(),
+        delta: 5,
+    };
+    write(&head, vec![put("d", "1"), add]).await;
+    let at_middle = send(&head, &middle, &to_middle, 100, Etag::ZERO).await;
+    let at_end = send(&middle, &end, &to_end, 100, Etag::ZERO).await;
+    assert_eq!(end.snapshot().header().counters, 1);
+    write(&head, vec![delete("d")]).await;
+    let at_middle = send(&head, &middle, &to_middle, 100, at_middle).await;
+    head.stand(Follower { task: 1, destination: 1, acknowledged: at_middle }).await.unwrap();
+    let before = Timestamp::from_micros(i64::MAX);
+    assert_eq!(head.forget(Forget { before, after: None }).await.unwrap().tombstones, 1);
+    write(&head, vec![put("d", "2")]).await;
+    send(&head, &middle, &to_middle, 100, at_middle).await;
+    send(&middle, &end, &to_end, 100, at_end).await;
+    for store in [&head, &middle, &end] {
+        assert_eq!(shown(store), [("d".to_owned(), "2".to_owned())].into());
+        assert_eq!(store.snapshot().header().counters, 0);
+    }
+}
+
 #[tokio::test]
 async fn a_document_that_is_hot_goes_once() {
     let store = store(1);
