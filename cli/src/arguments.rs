@@ -10,6 +10,7 @@ use crate::command::database::DatabaseCommand;
 use crate::command::document::DocumentCommand;
 use crate::command::document::attachment::AttachmentCommand;
 use crate::command::document::counter::CounterCommand;
+use crate::command::document::revision::RevisionCommand;
 use crate::command::document::time_series::TimeSeriesCommand;
 use crate::command::export::Export;
 use crate::command::identity::IdentityCommand;
@@ -59,6 +60,8 @@ pub(crate) enum Command {
     CompareExchange(CompareExchangeCommand),
     /// Identities of a database, the numbers of generated ids: never replicated
     Identity(IdentityCommand),
+    /// Revisions of documents, and of which collections they are kept
+    Revision(RevisionCommand),
     /// Write JSON lines into a database
     Import(Import),
     /// Read a database into JSON lines

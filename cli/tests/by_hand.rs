@@ -359,6 +359,44 @@ mod by_hand {
     }
 
     #[test]
+    fn revisions_are_configured_listed_and_enforced() {
+        let site = Site::start();
+        let json = |line: &str| -> Value {
+            serde_json::from_str(&site.ok(&format!("{line} --database demo --output json")))
+                .unwrap()
+        };
+        site.ok("database create demo");
+        assert_eq!(json("revision configuration"), serde_json::json!([]));
+        json("revision configure");
+        let own = "revision configure --collection Users --minimum-to-keep 2 --purge-on-delete";
+        json(&format!("{own} --minimum-age-to-keep-seconds 60"));
+        let rules = json("revision configure --collection USERS --minimum-to-keep 3");
+        assert_eq!(rules[0]["collection"], "");
+        let rule = &rules[1];
+        assert_eq!((&rule["collection"], &rule["minimum_to_keep"]), (&"USERS".into(), &3.into()));
+        assert_eq!((rules.as_array().unwrap().len(), &rule["purge_on_delete"]), (2, &false.into()));
+        json("revision configure --collection users --remove");
+        site.fails(4, "revision configure --database demo --minimum-to-keep 0");
+        for body in ["{\"n\":1}", "{\"n\":2}", "{\"n\":3}"] {
+            fs::write(site.folder.path().join("a.json"), body).unwrap();
+            site.ok("document put --database demo a a.json");
+        }
+        let listed = json("revision list a");
+        assert_eq!(listed.as_array().unwrap().len(), 3);
+        assert_eq!(listed[2]["flags"], serde_json::json!(["REVISION"]));
+        let vector = listed[2]["change_vector"].as_str().unwrap().to_owned();
+        let got = site.ok(&format!("revision get --database demo a {vector}"));
+        assert!(got.contains("{\"n\":1}"), "{got}");
+        assert_eq!(json(&format!("revision get a {vector}"))["body"]["n"], 1);
+        assert!(site.ok("document get --database demo a --metadata").contains("HasRevisions"));
+        json("revision configure --disable");
+        let done = json("revision enforce --yes");
+        assert_eq!((&done["documents"], &done["removed"]), (&1.into(), &3.into()));
+        let gone = site.fails(4, &format!("revision get --database demo a {vector}"));
+        assert!(gone.contains("(REVISION_NOT_FOUND)"), "{gone}");
+    }
+
+    #[test]
     fn a_certificate_shows_what_an_access_list_needs() {
         let folder = tempfile::tempdir().unwrap();
         let run = |line: &str| {

@@ -26,6 +26,7 @@ pub use id::{
 };
 pub use item::{
     Attachment, AttachmentName, Attachments, BlobHash, BlobHasher, Content, ContentHash,
-    ContentType, Counter, CounterName, Item, Partial, Partials, Segment, TransactionMark, Version,
+    ContentType, Counter, CounterName, Item, Kept, KeptCounter, KeptParts, Partial, Partials,
+    RevisionsConfiguration, RevisionsRule, Segment, TransactionMark, Version,
 };
 pub use lineage::{Lineage, RunId};

@@ -95,8 +95,27 @@ pub const BATCH_BLOBS: usize = 4_096;
 /// then soon applied, and need not be kept apart for long.
 pub const BATCH_BLOB_BYTES: u64 = 64 * 1024 * 1024;
 
+/// Bytes of the counters and time series, names and numbers, that are kept with a revision: they
+/// are part of the version. Those beyond are left out, which the revision says.
+pub const REVISION_PARTS_BYTES_MAX: usize = 256 * 1024;
+
+/// Rows of counters and segments that are looked at for a revision: likewise, and it must not hold
+/// up the writes behind it.
+pub const REVISION_PARTS_ROWS_MAX: usize = 4_096;
+
+/// Collections that have a rule of their own for revisions: each is looked for at every write.
+pub const REVISIONS_RULES_MAX: usize = 1_024;
+
+/// Revisions of one document that one write removes, of those that its collection's rule no longer
+/// keeps: it must not hold up the writes behind it. The next write, or an enforcement, goes on.
+pub const REVISIONS_TRIMMED_MAX: usize = 256;
+
+/// Revisions, and documents, that one step of an enforcement looks at: likewise.
+pub const ENFORCE_ROWS_MAX: usize = 4_096;
+
 /// Bytes of one encoded item on the stream: a body and everything around it.
-pub const ITEM_BYTES_MAX: usize = DOCUMENT_BYTES_MAX + ATTACHMENTS_BYTES_MAX + 64 * 1024;
+pub const ITEM_BYTES_MAX: usize =
+    DOCUMENT_BYTES_MAX + ATTACHMENTS_BYTES_MAX + REVISION_PARTS_BYTES_MAX + 64 * 1024;
 
 /// Bytes of all bodies in one transaction: it is sent and applied whole, in memory.
 pub const TRANSACTION_BYTES_MAX: usize = 64 * 1024 * 1024;

@@ -22,6 +22,11 @@ pub const KINDS: &[Kind] = &[
     ),
     travels("counters", "what each database has added; sums are the same on both ends"),
     travels("time_series", "entry by entry, with tags; deleted spans too"),
+    travels(
+        "revisions",
+        "with their attachments, whatever is configured at the destination; one that is removed \
+         is removed in every copy",
+    ),
     travels("deletions", "as tombstones; what a document has goes with it"),
     stays("compare_exchange", "who won is decided in one database, and means nothing in another"),
     stays(
@@ -29,6 +34,7 @@ pub const KINDS: &[Kind] = &[
         "a database counts the ids that it generates; they carry its tag, so no other generates \
          the same",
     ),
+    stays("revisions_configuration", "it says what this database keeps; another has its own"),
     stays("tasks", "they say what this service does; another has its own"),
     stays("connection_strings", "they say where this service sends; another has its own"),
     stays("certificates", "a service is known by its own, and its key never leaves it"),

@@ -2,6 +2,7 @@
 
 mod local;
 mod parts;
+mod revisions;
 
 use std::collections::BTreeMap;
 
@@ -191,7 +192,8 @@ impl Client {
     ///
     /// The service's status, untouched.
     pub async fn document(&self, database: &str, id: &str) -> Result<Document, tonic::Status> {
-        let request = GetDocumentRequest { database: database.into(), id: id.into() };
+        let request =
+            GetDocumentRequest { database: database.into(), id: id.into(), derive_metadata: false };
         Ok(self.documents().get_document(request).await?.into_inner())
     }
 

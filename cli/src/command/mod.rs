@@ -40,6 +40,7 @@ pub(crate) async fn run(jackdaw: Jackdaw) -> Result<Exit, Failure> {
         Command::TimeSeries(series) => Box::pin(series.run(output)).await,
         Command::CompareExchange(exchange) => exchange.run(output).await,
         Command::Identity(identity) => identity.run(output).await,
+        Command::Revision(revision) => Box::pin(revision.run(output)).await,
         Command::Import(import) => import.run(output).await,
         Command::Export(export) => export.run(output).await,
         Command::Compare(compare) => compare.run(output).await,

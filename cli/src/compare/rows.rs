@@ -28,7 +28,7 @@ pub(super) struct Row {
 /// A document, or its versions in conflict.
 #[derive(Debug)]
 pub(super) enum Content {
-    Document(Document),
+    Document(Box<Document>),
     Conflict(Vec<ConflictVersion>),
 }
 
@@ -134,7 +134,7 @@ fn first(
 fn document_row(mut document: Document, side: Side) -> Read {
     let (id, continued) = (id(&document.id, side)?, document.continued);
     let (counters, time_series) = (take(&mut document.counters), take(&mut document.time_series));
-    let content = Content::Document(document);
+    let content = Content::Document(Box::new(document));
     Ok(Entry { row: Row { id, content, counters, time_series }, continued })
 }
 

@@ -7,10 +7,13 @@ pub mod attachment;
 mod blob;
 mod context;
 pub mod counter;
+pub mod revision;
 mod segment;
 pub mod series;
 #[cfg(test)]
 mod tests;
+
+use std::sync::Arc;
 
 use bytes::Bytes;
 use xxhash_rust::xxh3::Xxh3;
@@ -19,6 +22,7 @@ pub use attachment::{Attachment, AttachmentName, Attachments, ContentType};
 pub use blob::{BlobHash, BlobHashError, BlobHasher};
 pub use context::Context;
 pub use counter::{Counter, CounterName, CounterOverflow, Partial, Partials};
+pub use revision::{Kept, KeptCounter, KeptParts, RevisionsConfiguration, RevisionsRule};
 pub use segment::{Extent, Segment};
 pub use series::{
     DeadRange, NewEntry, Points, ReadEntry, SegmentError, SegmentState, SeriesEntry, SeriesName,
@@ -45,6 +49,9 @@ pub struct Version {
     /// The deletion of the document that this version came after; empty for none, and for a
     /// deletion. What the document had before went with it.
     pub since: ChangeVector,
+    /// That it is kept as a revision once another takes its place; `None` for what is not, and for
+    /// what a document has.
+    pub kept: Option<Arc<Kept>>,
 }
 
 /// What a version says.
@@ -58,6 +65,8 @@ pub enum Content {
     Counter(Counter),
     /// What one of its time series has within a span of time.
     Segment(Segment),
+    /// Revisions of the document are gone: all that were kept up to these entries.
+    RevisionTombstone(ChangeVector),
 }
 
 impl Content {
@@ -68,7 +77,7 @@ impl Content {
 
     /// Whether it is something that a document has, and not the document.
     pub fn is_part(&self) -> bool {
-        matches!(self, Self::Counter(_) | Self::Segment(_))
+        matches!(self, Self::Counter(_) | Self::Segment(_) | Self::RevisionTombstone(_))
     }
 
     /// Bytes of the body, at most; zero for a deletion.
@@ -82,6 +91,7 @@ impl Content {
             Self::Segment(segment) => {
                 segment.extent.name.as_str().len() + SPAN_BYTES_MAX + segment.points.len()
             }
+            Self::RevisionTombstone(removed) => removed.encoded_len(),
         }
     }
 }
@@ -130,6 +140,7 @@ impl Version {
             Content::Tombstone => 1,
             Content::Counter(_) => 2,
             Content::Segment(_) => 3,
+            Content::RevisionTombstone(_) => 4,
         };
         hasher.update(&[kind]);
         let collection = self.collection.as_str().as_bytes();
@@ -146,6 +157,7 @@ impl Version {
             Content::Tombstone => {}
             Content::Counter(counter) => counter.hash_into(&mut hasher),
             Content::Segment(segment) => segment.hash_into(&mut hasher),
+            Content::RevisionTombstone(removed) => hasher.update(&removed.to_bytes()),
         }
         ContentHash(hasher.digest128())
     }
@@ -169,6 +181,8 @@ pub struct Item {
     pub transaction: TransactionMark,
     /// The entry of the version's vector that was minted for this very version, where one was.
     pub minted: Option<Entry>,
+    /// Whether it is sent as a revision only: another version has taken its place long since.
+    pub past: bool,
     /// The version.
     pub version: Version,
 }

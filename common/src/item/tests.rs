@@ -13,6 +13,7 @@ fn version(collection: &str, content: Content) -> Version {
         content,
         attachments: Attachments::default(),
         since: ChangeVector::empty(),
+        kept: None,
     }
 }
 

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::*;
 use crate::{
-    Content, Counter, Partials, Segment,
+    ChangeVector, Content, Counter, Partials, Segment,
     item::{Extent, series::Span},
 };
 
@@ -26,6 +26,7 @@ fn kind_of(content: &Content) -> &'static str {
         Content::Tombstone => "deletions",
         Content::Counter(_) => "counters",
         Content::Segment(_) => "time_series",
+        Content::RevisionTombstone(_) => "revisions",
     }
 }
 
@@ -39,6 +40,7 @@ fn what_stands_on_the_stream_travels_and_nothing_else_does() {
         Content::Tombstone,
         Content::Counter(counter),
         Content::Segment(Segment { extent, points: Bytes::new() }),
+        Content::RevisionTombstone(ChangeVector::empty()),
     ];
     let mut items: BTreeSet<_> = contents.iter().map(kind_of).collect();
     // No item: part of the versions of its document.

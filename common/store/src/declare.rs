@@ -11,8 +11,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use jackdaw_common::{
-    ChangeVector, Content, Entry, Etag, IncarnationId, Segment, item::series::Points,
-    limits::REISSUE_ROWS_MAX, lineage::Life,
+    ChangeVector, Content, Entry, Etag, IncarnationId, Kept, Segment, Version,
+    item::series::Points, limits::REISSUE_ROWS_MAX, lineage::Life,
 };
 use thiserror::Error;
 
@@ -27,6 +27,7 @@ use crate::{
         header::Header,
         heads::Head,
         parts::{Part, PartHead},
+        revisions::{Ledger, Revision, Trim},
     },
     write::corrupt,
 };
@@ -181,6 +182,17 @@ impl Reissue {
         self.from.iter().any(|it| it.incarnation == entry.incarnation && entry.etag > it.after)
     }
 
+    /// The same of entries which are just those, and claim nothing before them.
+    fn entries(&self, by: &ChangeVector) -> ChangeVector {
+        let entries = by.entries().iter().map(|entry| self.entry(*entry));
+        ChangeVector::from_entries(entries)
+    }
+
+    fn entry(&self, entry: Entry) -> Entry {
+        let replaced = self.is_replaced(&entry);
+        if replaced { Entry { incarnation: self.to, ..entry } } else { entry }
+    }
+
     /// Reissues every row behind `common`, step by step; each step may be done again.
     fn all_behind(&self, engine: &dyn Engine, common: Etag) -> Result<u64, StoreError> {
         let (mut after, mut reissued) = (common, 0);
@@ -216,19 +228,28 @@ impl Reissue {
     ) -> Result<bool, StoreError> {
         let vector = self.vector(&row.version.vector);
         let own = row.minted.as_ref().is_none_or(|minted| self.is_replaced(minted));
-        if !own || vector == row.version.vector {
-            return Ok(false);
+        let written = own && vector != row.version.vector;
+        let before = row.version.clone();
+        let kept = before.kept.as_ref().filter(|kept| self.entries(&kept.by) != kept.by);
+        if let Some(kept) = kept {
+            let (by, parts) = (self.entries(&kept.by), kept.parts.clone());
+            row.version.kept = Some(Arc::new(Kept { by, parts }));
+        }
+        if !written {
+            if kept.is_some() {
+                batch.put(keys::CHANGES, keys::change(row.etag), row.encode());
+                self.revision(snapshot, batch, &before, &row)?;
+            }
+            return Ok(kept.is_some());
         }
         row.minted = row.minted.map(|minted| Entry { incarnation: self.to, ..minted });
         row.version.vector = vector;
-        let origin = |origin: &Entry| {
-            let replaced = self.is_replaced(origin);
-            if replaced { Entry { incarnation: self.to, ..*origin } } else { *origin }
-        };
+        let origin = |origin: &Entry| self.entry(*origin);
         row.version.attachments = row.version.attachments.with_origins(origin);
         row.version.since = self.vector(&row.version.since);
         match &mut row.version.content {
             Content::Document(_) | Content::Tombstone => {}
+            Content::RevisionTombstone(removed) => *removed = self.vector(removed),
             Content::Counter(counter) => counter.partials = counter.partials.with_origins(origin),
             Content::Segment(segment) => {
                 let points = Points::decode(&segment.points).map_err(|error| {
@@ -240,6 +261,10 @@ impl Reissue {
         batch.put(keys::CHANGES, keys::change(row.etag), row.encode());
         match &row.version.content {
             Content::Document(_) | Content::Tombstone => {}
+            Content::RevisionTombstone(removed) => {
+                trim(snapshot, batch, &row, removed)?;
+                return Ok(true);
+            }
             Content::Counter(counter) => {
                 let key = keys::counter(&row.version.id, &counter.name);
                 part(snapshot, batch, keys::COUNTERS, key, &row, counter)?;
@@ -251,11 +276,39 @@ impl Reissue {
                 return Ok(true);
             }
         }
+        self.revision(snapshot, batch, &before, &row)?;
         let key = keys::document(&row.version.id);
         for table in [keys::DOCUMENTS, keys::TOMBSTONES, keys::CONFLICTS] {
             self.head(snapshot, batch, table, &key, &row)?;
         }
         Ok(true)
+    }
+
+    /// The revision that leads to `row`, which was `before`, if one does.
+    fn revision(
+        &self,
+        snapshot: &dyn Snapshot,
+        batch: &mut WriteBatch,
+        before: &Version,
+        row: &ChangeRow,
+    ) -> Result<(), StoreError> {
+        let (Some(kept), table) = (&row.version.kept, keys::REVISIONS) else { return Ok(()) };
+        let key_of = |it: &Version| keys::revision(&it.id, it.last_modified, &it.vector);
+        let key = key_of(before);
+        let Some(value) = snapshot.get(table, &key)? else { return Ok(()) };
+        let revision = Revision::decode(value).map_err(|error| corrupt(table, &key, error))?;
+        if revision.etag != row.etag {
+            return Ok(());
+        }
+        let (by, vector) = (kept.by.clone(), row.version.vector.clone());
+        batch.delete(table, key);
+        batch.put(table, key_of(&row.version), Revision { by, vector, ..revision }.encode());
+        let key = keys::ledger(before.id.key().as_bytes());
+        let Some(value) = snapshot.get(table, &key)? else { return Ok(()) };
+        let ledger = Ledger::decode(value).map_err(|error| corrupt(table, &key, error))?;
+        let ledger = Ledger { newest: self.vector(&ledger.newest), ..ledger };
+        batch.put(table, key, ledger.encode());
+        Ok(())
     }
 
     /// The head that leads to `row`, if it stands in `table`.
@@ -296,6 +349,23 @@ impl Reissue {
         batch.put(table, key.clone(), value);
         Ok(())
     }
+}
+
+/// The row that leads to what `row` says is removed, if it does.
+fn trim(
+    snapshot: &dyn Snapshot,
+    batch: &mut WriteBatch,
+    row: &ChangeRow,
+    removed: &ChangeVector,
+) -> Result<(), StoreError> {
+    let key = keys::document(&row.version.id);
+    let Some(value) = snapshot.get(keys::TRIMS, &key)? else { return Ok(()) };
+    let trim = Trim::decode(value).map_err(|error| corrupt(keys::TRIMS, &key, error))?;
+    if trim.etag == row.etag {
+        let (vector, removed) = (row.version.vector.clone(), removed.clone());
+        batch.put(keys::TRIMS, key, Trim { vector, removed, ..trim }.encode());
+    }
+    Ok(())
 }
 
 /// The row that leads to the counter or segment of `row`, if one does.

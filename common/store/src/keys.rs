@@ -16,19 +16,27 @@
 //! | 11 | `counters` | document id and name, lower case, a zero byte between | [`CounterHead`] |
 //! | 12 | `segments` | the same of a series, a zero byte, first time, 8 bytes | [`SegmentHead`] |
 //! | 13 | `compare_exchange` | key, lower case | [`CompareExchangeItem`] |
+//! | 14 | `revisions` | document id, lower case, a zero byte | [`Ledger`] |
+//! | 14 | `revisions` | that, last modified, 8 bytes, a vector's digest, 16 bytes | [`Revision`] |
+//! | 15 | `trims` | document id, lower case | [`Trim`] |
 //!
 //! [`Superseded`]: crate::tables::history::Superseded
 //! [`CounterHead`]: crate::tables::parts::CounterHead
 //! [`SegmentHead`]: crate::tables::parts::SegmentHead
 //! [`CompareExchangeItem`]: crate::tables::local::CompareExchangeItem
+//! [`Ledger`]: crate::tables::revisions::Ledger
+//! [`Revision`]: crate::tables::revisions::Revision
+//! [`Trim`]: crate::tables::revisions::Trim
 //!
 //! Table ids and key shapes are part of the format: they never change their meaning.
 
 use bytes::Bytes;
 use jackdaw_common::{
-    BlobHash, CompareExchangeKey, CounterName, DatabaseId, DocumentId, Etag,
+    BlobHash, ChangeVector, CompareExchangeKey, CounterName, DatabaseId, DocumentId, Etag,
+    Timestamp,
     item::series::{SeriesName, SeriesTime},
 };
+use xxhash_rust::xxh3::xxh3_128;
 
 use crate::{
     engine::{Profile, Table},
@@ -67,8 +75,13 @@ pub const SEGMENTS: Table = Table { id: 12, name: "segments", profile: Profile::
 pub const COMPARE_EXCHANGE: Table =
     Table { id: 13, name: "compare_exchange", profile: Profile::Random };
 
+/// Versions that are kept, by document.
+pub const REVISIONS: Table = Table { id: 14, name: "revisions", profile: Profile::Random };
+/// What was removed of them, by document.
+pub const TRIMS: Table = Table { id: 15, name: "trims", profile: Profile::Random };
+
 /// All tables, in the order of their ids, which begin with 1.
-pub const TABLES: [Table; 13] = [
+pub const TABLES: [Table; 15] = [
     HEADER,
     CHANGES,
     DOCUMENTS,
@@ -82,6 +95,8 @@ pub const TABLES: [Table; 13] = [
     COUNTERS,
     SEGMENTS,
     COMPARE_EXCHANGE,
+    REVISIONS,
+    TRIMS,
 ];
 
 /// Key of the row of `header` that is written with every commit.
@@ -123,6 +138,19 @@ pub(crate) fn parts(document: &[u8]) -> Bytes {
     key.extend_from_slice(document);
     key.push(SEPARATOR);
     key.into()
+}
+
+/// Key in `revisions` of how many there are of a document, before those of all of them.
+pub(crate) fn ledger(document: &[u8]) -> Bytes {
+    parts(document)
+}
+
+/// Key in `revisions`: those of a document by time, the oldest first.
+pub(crate) fn revision(id: &DocumentId, last_modified: Timestamp, vector: &ChangeVector) -> Bytes {
+    // Times before 1970 come before those after it.
+    let time = (last_modified.micros() as u64 ^ (1 << 63)).to_be_bytes();
+    let digest = xxh3_128(&vector.to_bytes()).to_be_bytes();
+    [id.key().as_bytes(), &[SEPARATOR], &time, &digest].concat().into()
 }
 
 /// The document that a key of `counters` or `segments` is of.

@@ -22,11 +22,12 @@ pub use backup::{BackupError, BackupReader, Received};
 pub use contents::{Brought, Content, Staged, Staging};
 pub use error::StoreError;
 pub use keys::RecordKind;
-pub use read::{Lookup, Published, SeriesSummary, Snapshot};
+pub use read::{Lookup, Published, Snapshot};
 pub use store::{Identity, OpenError, Store};
 pub use tables::local::CompareExchangeItem;
 pub use write::{
-    Applied, ApplyError, Begin, BeginError, Command, Exchange, ExchangeError, Exchanged, Expected,
-    FollowError, Forget, ForgetError, Forgotten, Incoming, IncomingItem, NewId, Numbering, Present,
-    Reconciled, Record, RecordError, RetireError, Session, Stands, TransactError, Written,
+    Applied, ApplyError, Begin, BeginError, Command, Configure, ConfigureError, Enforce,
+    EnforceError, Enforced, Exchange, ExchangeError, Exchanged, Expected, FollowError, Forget,
+    ForgetError, Forgotten, Incoming, IncomingItem, Looked, NewId, Numbering, Present, Reconciled,
+    Record, RecordError, RetireError, Session, Stands, TransactError, Written,
 };

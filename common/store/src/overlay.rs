@@ -15,7 +15,7 @@ use bytes::Bytes;
 
 use crate::{
     engine::{Direction, EngineError, Scan, ScanRange, Snapshot, Table, WriteBatch},
-    keys::{COUNTERS, SEGMENTS, TABLES},
+    keys::{COUNTERS, REVISIONS, SEGMENTS, TABLES},
 };
 
 #[cfg(test)]
@@ -190,7 +190,7 @@ impl Overlay {
 }
 
 /// The tables that are scanned while they are written.
-const ORDERED: [Table; 2] = [COUNTERS, SEGMENTS];
+const ORDERED: [Table; 3] = [COUNTERS, SEGMENTS, REVISIONS];
 
 /// Where a table stands in `TABLES`: its id counts from one.
 fn place(table: Table) -> usize {

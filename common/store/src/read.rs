@@ -5,6 +5,7 @@
 
 mod local;
 mod parts;
+mod revisions;
 
 use std::sync::Arc;
 
@@ -19,8 +20,6 @@ use crate::{
     tables::{changes::ChangeRow, codec::RowError, cursors::Cursor, header::Header, heads::Head},
     write::corrupt,
 };
-
-pub use parts::SeriesSummary;
 
 /// How far a database is, for whoever waits for news.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -130,7 +129,7 @@ impl Snapshot {
     }
 
     /// The row at `etag`, which another row leads to.
-    fn change(&self, etag: Etag) -> Result<ChangeRow, StoreError> {
+    pub(crate) fn change(&self, etag: Etag) -> Result<ChangeRow, StoreError> {
         let key = keys::change(etag);
         let Some(row) = self.engine.get(keys::CHANGES, &key)? else {
             return Err(StoreError::Row {

@@ -32,9 +32,10 @@ use crate::{
     read::{self, Published, Snapshot},
     tables::{followers::Follower, header::Header, origin::Origin},
     write::{
-        Applied, ApplyError, Begin, BeginError, Collector, Command, FollowError, Forget,
-        ForgetError, Forgotten, Incoming, Intent, Present, Reconciled, Record, RecordError, Reply,
-        RetireError, Session, Stands, TransactError, Writer, Written,
+        Applied, ApplyError, Begin, BeginError, Collector, Command, Configure, ConfigureError,
+        Enforce, EnforceError, Enforced, FollowError, Forget, ForgetError, Forgotten, Incoming,
+        Intent, Present, Reconciled, Record, RecordError, Reply, RetireError, Session, Stands,
+        TransactError, Writer, Written,
     },
 };
 
@@ -316,6 +317,24 @@ impl Store {
     /// [`ForgetError`]; nothing was forgotten, unless the database failed for good.
     pub async fn forget(&self, what: Forget) -> Result<Forgotten, ForgetError> {
         self.submit(|reply| Intent::Forget(what, reply)).await
+    }
+
+    /// Configures of which collections revisions are kept, durable at return.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigureError`]; nothing was changed, unless the database failed for good.
+    pub async fn configure_revisions(&self, what: Configure) -> Result<(), ConfigureError> {
+        self.submit(|reply| Intent::Configure(what, reply)).await
+    }
+
+    /// A bounded step of removing the revisions that are not kept any more, as is configured now.
+    ///
+    /// # Errors
+    ///
+    /// [`EnforceError`]; nothing was removed, unless the database failed for good.
+    pub async fn enforce_revisions(&self, what: Enforce) -> Result<Enforced, EnforceError> {
+        self.submit(|reply| Intent::Enforce(what, reply)).await
     }
 
     async fn submit<T: Send, E: From<StoreError> + Send>(

@@ -1,11 +1,12 @@
 //! Documents and the commands that write them.
 //!
 //! Bodies pass as they are: whether one is JSON is checked where they enter a database. What is of
-//! counters is in [`counters`], what is of time series in [`series`], and in [`compare_exchange`]
-//! what is of no document.
+//! counters is in [`counters`], what is of time series in [`series`], what is of revisions in
+//! [`revisions`], and in [`compare_exchange`] what is of no document.
 
 pub mod compare_exchange;
 pub mod counters;
+pub mod revisions;
 pub mod series;
 
 use bytes::Bytes;
@@ -139,6 +140,7 @@ pub fn document(etag: Etag, version: Version) -> wire::Document {
         counters: Vec::new(),
         time_series: Vec::new(),
         continued: false,
+        flags: Vec::new(),
     }
 }
 
@@ -164,6 +166,7 @@ pub fn change(etag: Etag, version: &Version, conflicted: bool) -> wire::Change {
     let (kind, name) = match &version.content {
         Content::Counter(counter) => (wire::ChangeKind::Counter, counter.name.as_str()),
         Content::Segment(segment) => (wire::ChangeKind::TimeSeries, segment.extent.name.as_str()),
+        Content::RevisionTombstone(_) => (wire::ChangeKind::RevisionsRemoved, ""),
         _ if conflicted => (wire::ChangeKind::Conflict, ""),
         Content::Document(_) => (wire::ChangeKind::Put, ""),
         Content::Tombstone => (wire::ChangeKind::Delete, ""),
@@ -219,7 +222,10 @@ fn conflict_version(version: Version) -> wire::ConflictVersion {
 fn body(content: Content) -> Bytes {
     match content {
         Content::Document(body) => body,
-        Content::Tombstone | Content::Counter(_) | Content::Segment(_) => Bytes::new(),
+        Content::Tombstone
+        | Content::Counter(_)
+        | Content::Segment(_)
+        | Content::RevisionTombstone(_) => Bytes::new(),
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod blobs;
 mod items;
+mod kept;
 mod parts;
 #[cfg(test)]
 mod tests;

@@ -44,6 +44,35 @@ pub fn duration(micros: u64) -> prost_types::Duration {
     }
 }
 
+/// A length of time that the domain cannot hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum DurationError {
+    /// It is negative.
+    #[error("is negative")]
+    Negative,
+    /// Its nanoseconds are not 0 to 999,999,999, or it is too long.
+    #[error("is not a length of time within 584,000 years")]
+    Outside,
+}
+
+/// As it comes in; what is finer than a microsecond is cut off.
+///
+/// # Errors
+///
+/// [`DurationError`].
+pub fn from_duration(duration: &prost_types::Duration) -> Result<u64, DurationError> {
+    if duration.seconds < 0 || duration.nanos < 0 {
+        return Err(DurationError::Negative);
+    }
+    let seconds = u64::try_from(duration.seconds).map_err(|_| DurationError::Outside)?;
+    let nanos = u64::try_from(duration.nanos).map_err(|_| DurationError::Outside)?;
+    if nanos >= 1_000_000_000 {
+        return Err(DurationError::Outside);
+    }
+    let micros = seconds.checked_mul(1_000_000).and_then(|it| it.checked_add(nanos / 1_000));
+    micros.ok_or(DurationError::Outside)
+}
+
 const MICROS_A_SECOND: i64 = 1_000_000;
 
 #[cfg(test)]

@@ -177,6 +177,9 @@ reasons! {
         TimeSeriesNotFound = "TIME_SERIES_NOT_FOUND", NotFound,
             "The document has no time series of this name: none with an entry.",
             "Check the name.";
+        RevisionNotFound = "REVISION_NOT_FOUND", NotFound,
+            "The document has no revision with this change vector.",
+            "List its revisions; one may have been removed meanwhile.";
         RangeInvalid = "RANGE_INVALID", OutOfRange,
             "The range begins behind the end of the content.",
             "Begin at `size` or before.";

@@ -12,7 +12,7 @@ use std::collections::HashSet;
 
 use bytes::Bytes;
 use jackdaw_common::{
-    BlobHash, ChangeVector, Etag, IncarnationId, Item, RunId,
+    BlobHash, ChangeVector, Etag, IncarnationId, Item, Kept, RunId,
     batch::{BatchLimits, Filling},
     change_vector::TooManyEntries,
     limits::PACK_ROWS_MAX,
@@ -128,16 +128,31 @@ impl Destination {
     /// what is there (invariant I6). One that is a merge may be covered entry by entry and be
     /// nowhere; it is sent. What the destination has written itself need not be heard of first; the
     /// session sees to it that it is heard of after.
+    ///
+    /// What is a revision only is held, or was removed, where the entry under which it is kept is
+    /// covered: whoever has seen that has been sent it.
     fn has(&self, item: &Item) -> bool {
-        item.minted.is_some() && self.known.covers(&item.version.vector)
-            || self.echo(item).is_some()
+        let known = match past(item) {
+            Some(kept) => self.known.covers(&kept.by),
+            None => item.minted.is_some() && self.known.covers(&item.version.vector),
+        };
+        known || self.echo(item).is_some()
     }
 
-    /// The etag of a version that the destination itself has written.
+    /// The etag of a version that the destination itself has written, or, of a revision, kept.
     fn echo(&self, item: &Item) -> Option<Etag> {
-        let minted = item.minted.filter(|minted| minted.incarnation == self.incarnation);
+        let minted = match past(item) {
+            Some(kept) => kept.by.entries().first().filter(|_| kept.by.len() == 1).copied(),
+            None => item.minted,
+        };
+        let minted = minted.filter(|minted| minted.incarnation == self.incarnation);
         minted.map(|minted| minted.etag)
     }
+}
+
+/// What is kept with an item that is a revision only.
+fn past(item: &Item) -> Option<&Kept> {
+    item.version.kept.as_deref().filter(|_| item.past)
 }
 
 /// Packs what comes after `after`.
@@ -200,7 +215,8 @@ impl Scan {
         for row in snapshot.changes_after(self.after) {
             let row = row?;
             let previous = row.previous;
-            let item = row.into_item();
+            let past = snapshot.is_past(&row)?;
+            let item = Item { past, ..row.into_item() };
             let is_first = self.selection.begins_another(item.transaction);
             if item.etag > until
                 || !self.filling.takes(item.transaction)

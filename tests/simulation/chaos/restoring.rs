@@ -237,6 +237,7 @@ fn says(version: &Version) -> String {
     match &version.content {
         Content::Document(_) | Content::Tombstone => format!("{:?}", version.content_hash()),
         Content::Counter(counter) => format!("{:?}", counter.partials.value()),
+        Content::RevisionTombstone(removed) => format!("{removed:?}"),
         Content::Segment(segment) => {
             let points = Points::decode(&segment.points).unwrap();
             let incremental = segment.extent.name.is_incremental();

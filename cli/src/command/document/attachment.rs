@@ -74,6 +74,10 @@ enum What {
         /// Replace the file if it exists
         #[arg(long)]
         force: bool,
+
+        /// Of the revision of the document with this change vector
+        #[arg(long, value_name = "VECTOR")]
+        revision: Option<String>,
     },
     /// List the attachments of a document
     List {
@@ -115,13 +119,14 @@ impl AttachmentCommand {
                 };
                 output.one(&put(&service, header, &file).await?)?;
             }
-            What::Get { document, name, file, offset, length, force } => {
+            What::Get { document, name, file, offset, length, force, revision } => {
                 let request = GetAttachmentRequest {
                     database: document.database.database,
                     document_id: document.id,
                     name,
                     offset,
                     length,
+                    revision_change_vector: revision,
                 };
                 get(&service, request, Target::open(&file, force)?).await?;
             }

@@ -3,6 +3,7 @@
 
 pub(crate) mod attachment;
 pub(crate) mod counter;
+pub(crate) mod revision;
 pub(crate) mod time_series;
 
 use std::path::{Path, PathBuf};
@@ -50,6 +51,11 @@ enum What {
 
         /// Its id, any casing
         id: String,
+
+        /// Put what the database knows besides into the body's "@metadata": attachments, counters,
+        /// time series, flags
+        #[arg(long)]
+        metadata: bool,
     },
     /// Create or replace a document
     Put {
@@ -109,8 +115,8 @@ impl DocumentCommand {
     pub(super) async fn run(self, output: Output) -> Result<Exit, Failure> {
         let service = self.connection.connect().await?;
         match self.what {
-            What::Get { database, id } => {
-                let document = get(&service, &database.database, id).await?;
+            What::Get { database, id, metadata } => {
+                let document = get(&service, &database.database, id, metadata).await?;
                 print(output, &document)?;
             }
             What::Put { database, id, file, expected_change_vector } => {
@@ -121,7 +127,8 @@ impl DocumentCommand {
             }
             What::Delete { database, id, expected_change_vector, deletion } => {
                 if deletion.dry_run {
-                    print(output, &get(&service, &database.database, id.clone()).await?)?;
+                    let document = get(&service, &database.database, id.clone(), false).await?;
+                    print(output, &document)?;
                 }
                 if deletion.confirmed(&format!("document {id}"))? {
                     let delete = Some(Delete { id, expected_change_vector });
@@ -146,8 +153,13 @@ impl DocumentCommand {
     }
 }
 
-async fn get(service: &Service, database: &str, id: String) -> Result<DocumentView, Failure> {
-    let request = GetDocumentRequest { database: database.to_owned(), id };
+async fn get(
+    service: &Service,
+    database: &str,
+    id: String,
+    derive_metadata: bool,
+) -> Result<DocumentView, Failure> {
+    let request = GetDocumentRequest { database: database.to_owned(), id, derive_metadata };
     DocumentView::new(service.answer(service.documents().get_document(request)).await?)
 }
 

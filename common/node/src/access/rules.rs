@@ -114,6 +114,11 @@ pub const ROWS: &[Row] = &[
     row("/jackdaw.documents.v1.Documents/ListIdentities", READ),
     row("/jackdaw.documents.v1.Documents/NextIdentity", READ_WRITE),
     row("/jackdaw.documents.v1.Documents/SetIdentity", READ_WRITE),
+    row("/jackdaw.documents.v1.Documents/ListRevisions", READ),
+    row("/jackdaw.documents.v1.Documents/GetRevision", READ),
+    row("/jackdaw.documents.v1.Documents/GetRevisionsConfiguration", READ),
+    change("/jackdaw.documents.v1.Documents/ConfigureRevisions", ADMIN),
+    change("/jackdaw.documents.v1.Documents/EnforceRevisions", ADMIN),
     row("/jackdaw.documents.v1.Documents/WatchChanges", READ),
     // Being a source that replicates into a database is writing to it.
     row("/jackdaw.replication.v1.Replication/Replicate", READ_WRITE),

@@ -182,9 +182,10 @@ pub(crate) async fn receive(
         content: content(entry),
         attachments: Attachments::default(),
         since: ChangeVector::empty(),
+        kept: None,
     };
     let transaction = TransactionMark { first: etag, rows: 1 };
-    let item = Item { etag, transaction, minted: Some(entry), version };
+    let item = Item { etag, transaction, minted: Some(entry), past: false, version };
     let incoming = Incoming {
         brought: Brought::default(),
         source,

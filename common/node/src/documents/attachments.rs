@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _};
 use jackdaw_common::{
-    Attachment, AttachmentName, Attachments, BlobHasher, DocumentId, Version,
+    Attachment, AttachmentName, Attachments, BlobHasher, ChangeVector, DocumentId, Version,
     id::lower,
     limits::{BLOB_BYTES_MAX, BLOB_CHUNK_BYTES},
 };
@@ -22,7 +22,7 @@ use tokio::{sync::mpsc, time::timeout};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 
-use super::{PARTS_QUEUED_MAX, read, stream::Parts, write};
+use super::{PARTS_QUEUED_MAX, read, revisions, stream::Parts, write};
 use crate::{
     catalog::Database,
     control::{blocking, door, failure, pace, paging::Scope},
@@ -156,9 +156,13 @@ pub(super) async fn get(
     let mut violations = Violations::new();
     let id = violations.check("document_id", DocumentId::new(&request.document_id));
     let name = violations.check("name", AttachmentName::new(&request.name));
-    let (id, name) = violations.value(id.zip(name))?;
+    let revision = match &request.revision_change_vector {
+        None => Some(None),
+        Some(text) => revisions::vector("revision_change_vector", text, &mut violations).map(Some),
+    };
+    let ((id, name), revision) = violations.value(id.zip(name).zip(revision))?;
     let snapshot = database.store().snapshot();
-    let found = blocking(move || find(&snapshot, &id, &name)).await?;
+    let found = blocking(move || find(&snapshot, &id, &name, revision.as_ref())).await?;
     let size = found.content.size();
     if request.offset > size {
         let text = format!("offset {} lies behind the end of {size} bytes", request.offset);
@@ -186,8 +190,17 @@ pub(super) async fn get(
     Ok(ReceiverStream::new(receiver))
 }
 
-fn find(snapshot: &Snapshot, id: &DocumentId, name: &AttachmentName) -> Result<Found, WireError> {
-    let version = live(snapshot, id)?;
+/// An attachment of a document, or of a revision of it.
+fn find(
+    snapshot: &Snapshot,
+    id: &DocumentId,
+    name: &AttachmentName,
+    revision: Option<&ChangeVector>,
+) -> Result<Found, WireError> {
+    let version = match revision {
+        Some(vector) => revisions::find(snapshot, id, vector)?.version,
+        None => live(snapshot, id)?,
+    };
     let Some(attachment) = version.attachments.get(name).cloned() else {
         let text = format!("document {id} has no attachment {name}");
         return Err(WireError::new(Reason::AttachmentNotFound, text)

@@ -106,15 +106,46 @@ fn utf8(json: &[u8]) -> Result<&str, BodyError> {
     std::str::from_utf8(json).map_err(|error| BodyError::NotUtf8 { at: error.valid_up_to() })
 }
 
+/// A body as it is kept, with more members in its metadata.
+///
+/// # Errors
+///
+/// [`BodyError`], for what is no body.
+pub(super) fn with_derived(json: &Bytes, members: &[String]) -> Result<Bytes, BodyError> {
+    if members.is_empty() {
+        return Ok(json.clone());
+    }
+    let text = utf8(json)?;
+    let Object { metadata } = serde_json::from_str(text)?;
+    let derived = members.join(",");
+    if let Some(raw) = metadata {
+        let metadata: Metadata<'_> = serde_json::from_str(raw.get())?;
+        let kept: Vec<_> =
+            metadata.kept.iter().map(|(key, value)| format!("{key}:{value}")).collect();
+        let all = kept.into_iter().chain([derived]).collect::<Vec<_>>().join(",");
+        return in_place_of(text, raw.get(), &all);
+    }
+    // Behind the brace it begins with, before what it has.
+    let Some((before, after)) = text.split_once('{') else {
+        return Err(serde_json::Error::custom("is not an object").into());
+    };
+    let comma = if after.trim_start().starts_with('}') { "" } else { "," };
+    Ok(Bytes::from(format!("{before}{{\"@metadata\":{{{derived}}}{comma}{after}")))
+}
+
 /// `text` with other metadata in the place of `metadata`, which is a part of it.
 fn with_metadata(text: &str, metadata: &str, kept: &[Member<'_>]) -> Result<Bytes, BodyError> {
+    let members: Vec<_> = kept.iter().map(|(key, value)| format!("{key}:{value}")).collect();
+    in_place_of(text, metadata, &members.join(","))
+}
+
+fn in_place_of(text: &str, metadata: &str, members: &str) -> Result<Bytes, BodyError> {
     let start = metadata.as_ptr().addr() - text.as_ptr().addr();
     let (before, after) = (text.get(..start), text.get(start + metadata.len()..));
     let (Some(before), Some(after)) = (before, after) else {
         return Err(serde_json::Error::custom("\"@metadata\" is not where it was read").into());
     };
-    let members: Vec<_> = kept.iter().map(|(key, value)| format!("{key}:{value}")).collect();
-    Ok(Bytes::from(format!("{before}{{{}}}{after}", members.join(","))))
+    Ok(Bytes::from(format!("{before}{{{members}}}{after}")))
 }
 
 /// Refuses what is nested too deep. The text is JSON: it has been read.

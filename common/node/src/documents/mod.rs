@@ -10,6 +10,7 @@ mod bulk;
 mod counters;
 mod local;
 mod read;
+mod revisions;
 mod series;
 mod service;
 mod stream;

@@ -6,31 +6,53 @@ use jackdaw_proto::{
     documents as wire,
     wire::{Reason, WireError},
 };
-use jackdaw_store::{Lookup, Snapshot, Store, StoreError};
+use jackdaw_store::{Lookup, Snapshot, Store, StoreError, tables::changes::ChangeRow};
 
-use super::{PAGE_BYTES_MAX, PAGE_SCAN_MAX};
+use super::{PAGE_BYTES_MAX, PAGE_SCAN_MAX, body, revisions::Derived};
 use crate::control::{
     blocking, failure,
     paging::{Page, Scope},
 };
 
 /// One document of the newest published snapshot.
-pub(super) async fn get(store: &Store, id: DocumentId) -> Result<wire::Document, WireError> {
+pub(super) async fn get(
+    store: &Store,
+    id: DocumentId,
+    derive_metadata: bool,
+) -> Result<wire::Document, WireError> {
     let snapshot = store.snapshot();
-    let (id, found) = blocking(move || {
-        let found = snapshot.document(&id).map_err(|error| failure::store(&error))?;
-        Ok((id, found))
-    })
-    .await?;
-    match found {
+    blocking(move || match snapshot.document(&id).map_err(|error| failure::store(&error))? {
         Lookup::Found(row) if !row.version.content.is_tombstone() => {
-            Ok(document(row.etag, row.version))
+            whole(&snapshot, *row, derive_metadata)
         }
         Lookup::Found(_) | Lookup::Missing => Err(not_found(&id)),
         Lookup::Conflict(rows) => {
             Err(in_conflict(&id, rows.into_iter().map(Version::from).collect()))
         }
+    })
+    .await
+}
+
+/// A document with what the database says of it, also within its metadata where that is wanted.
+fn whole(
+    snapshot: &Snapshot,
+    row: ChangeRow,
+    derive_metadata: bool,
+) -> Result<wire::Document, WireError> {
+    let derived = Derived::read(snapshot, &row, derive_metadata);
+    let derived = derived.map_err(|error| failure::store(&error))?;
+    let mut document = document(row.etag, row.version);
+    if derive_metadata {
+        let members = derived.members();
+        let body =
+            members.map_err(Into::into).and_then(|it| body::with_derived(&document.body, &it));
+        document.body = body.map_err(|error| {
+            let text = format!("the body of document {} cannot be read: {error}", document.id);
+            WireError::new(Reason::RowCorrupt, text)
+        })?;
     }
+    document.flags = derived.flags.into_iter().map(Into::into).collect();
+    Ok(document)
 }
 
 /// Checks that a document has a version that is live, so that what it has can be read.

@@ -7,14 +7,14 @@ use std::{fmt, sync::Arc, time::Duration};
 use jackdaw_common::{
     DocumentId,
     id::lower,
-    item::series::{NewEntry, ReadEntry, SeriesName, Span},
+    item::series::{NewEntry, ReadEntry, SeriesName, SeriesSummary, Span},
 };
 use jackdaw_proto::{
     convert::documents::series as convert,
     documents as wire,
     wire::{Reason, Violations, WireError},
 };
-use jackdaw_store::{Command, SeriesSummary, Snapshot, Store, StoreError};
+use jackdaw_store::{Command, Snapshot, Store, StoreError};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;

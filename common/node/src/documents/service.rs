@@ -18,7 +18,7 @@ use super::{
     bulk::Bulk,
     counters,
     local::{compare_exchange, identities},
-    read, series,
+    read, revisions, series,
     stream::{self, Parts, Streamed},
     watch,
     write::{self, Place},
@@ -94,7 +94,8 @@ impl Documents for DocumentsService {
         let (_, extensions, request) = request.into_parts();
         let database = self.enter(&extensions, &request.database, Level::Read)?;
         let id = DocumentId::new(&request.id).map_err(|error| WireError::field("id", error))?;
-        Ok(Response::new(read::get(database.store(), id).await?))
+        let document = read::get(database.store(), id, request.derive_metadata).await?;
+        Ok(Response::new(document))
     }
 
     async fn put_document(
@@ -332,6 +333,53 @@ impl Documents for DocumentsService {
         let (_, extensions, request) = request.into_parts();
         let database = self.enter(&extensions, &request.database, Level::ReadWrite)?;
         Ok(Response::new(identities::set(&database, &request).await?))
+    }
+
+    async fn list_revisions(
+        &self,
+        request: Request<wire::ListRevisionsRequest>,
+    ) -> Result<Response<wire::ListRevisionsResponse>, Status> {
+        let (_, extensions, request) = request.into_parts();
+        let database = self.enter(&extensions, &request.database, Level::Read)?;
+        Ok(Response::new(revisions::list(database.store(), &request).await?))
+    }
+
+    async fn get_revision(
+        &self,
+        request: Request<wire::GetRevisionRequest>,
+    ) -> Result<Response<wire::Revision>, Status> {
+        let (_, extensions, request) = request.into_parts();
+        let database = self.enter(&extensions, &request.database, Level::Read)?;
+        Ok(Response::new(revisions::get(database.store(), &request).await?))
+    }
+
+    async fn get_revisions_configuration(
+        &self,
+        request: Request<wire::GetRevisionsConfigurationRequest>,
+    ) -> Result<Response<wire::RevisionsConfiguration>, Status> {
+        let (_, extensions, request) = request.into_parts();
+        let database = self.enter(&extensions, &request.database, Level::Read)?;
+        Ok(Response::new(revisions::configuration(database.store())))
+    }
+
+    async fn configure_revisions(
+        &self,
+        request: Request<wire::ConfigureRevisionsRequest>,
+    ) -> Result<Response<wire::RevisionsConfiguration>, Status> {
+        let (_, extensions, request) = request.into_parts();
+        let database = self.enter(&extensions, &request.database, Level::Admin)?;
+        Ok(Response::new(revisions::configure(&database, request.configuration).await?))
+    }
+
+    type EnforceRevisionsStream = Parts<wire::EnforceRevisionsResponse>;
+
+    async fn enforce_revisions(
+        &self,
+        request: Request<wire::EnforceRevisionsRequest>,
+    ) -> Result<Response<Self::EnforceRevisionsStream>, Status> {
+        let (_, extensions, request) = request.into_parts();
+        let database = self.enter(&extensions, &request.database, Level::Admin)?;
+        Ok(Response::new(revisions::enforce(database, CLIENT_STALL_MAX)))
     }
 
     type WatchChangesStream = Parts<wire::WatchChangesResponse>;

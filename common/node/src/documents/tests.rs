@@ -10,6 +10,7 @@ mod identities;
 mod many;
 mod pace;
 mod read;
+mod revisions;
 mod series;
 mod write;
 
@@ -37,7 +38,7 @@ fn put_request(put: wire::Put) -> wire::PutDocumentRequest {
 }
 
 fn get_request(id: &str) -> wire::GetDocumentRequest {
-    wire::GetDocumentRequest { database: "Orders".into(), id: id.into() }
+    wire::GetDocumentRequest { database: "Orders".into(), id: id.into(), derive_metadata: false }
 }
 
 fn transact_request(commands: Vec<wire::Command>) -> wire::TransactRequest {

@@ -120,6 +120,10 @@ fn read_part(snapshot: &Snapshot, after: Etag) -> Result<Part, StoreError> {
         if bytes >= PART_BYTES || response.changes.len() == PART_CHANGES_MAX {
             return Ok(Part { response, complete: false });
         }
+        if snapshot.is_past(&row)? {
+            // It was told of when it was written, and is kept.
+            continue;
+        }
         let change = change(row.etag, &row.version, row.conflicted);
         bytes += change.id.len() + change.collection.len() + change.name.len();
         bytes += change.change_vector.len() + 64;

@@ -15,6 +15,7 @@ mod merge;
 mod name;
 mod pieces;
 mod points;
+mod summary;
 mod time;
 
 #[cfg(test)]
@@ -26,4 +27,5 @@ pub use error::{SegmentError, SegmentFlaw};
 pub use merge::{SegmentState, merge};
 pub use name::{SeriesName, SeriesNameError};
 pub use points::Points;
+pub use summary::SeriesSummary;
 pub use time::{SeriesTime, SeriesTimeError, Span, SpanError};

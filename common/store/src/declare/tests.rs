@@ -9,7 +9,10 @@ use crate::{
     OpenError, Snapshot, Store,
     engine::Memory,
     keys::TABLES,
-    write::tests::{harness::*, local::parts::*},
+    write::tests::{
+        harness::*,
+        local::{parts::*, revisions::*},
+    },
 };
 
 fn another() -> IncarnationId {
@@ -396,4 +399,44 @@ async fn no_task_has_passed_what_is_not_common() {
     let followers = &snapshot.header().followers;
     assert_eq!(followers.acknowledged(7), Some(etag(5)));
     assert_eq!(followers.acknowledged(8), Some(etag(3)));
+}
+
+/// Revisions behind the fork are the new incarnation's, those before stay what they were, and so is
+/// what was removed of them.
+#[tokio::test]
+async fn revisions_behind_the_fork_are_reissued() {
+    let memory = Memory::new(&TABLES);
+    let store = opened(&memory, 1, 1);
+    put(&store, "late", "1").await;
+    configure(&store, Some(newest(2))).await;
+    task(&store, 1, true).await;
+    for number in 2..=4 {
+        put(&store, "x", &number.to_string()).await;
+    }
+    let fork = store.last_etag();
+    put(&store, "x", "5").await;
+    put(&store, "late", "2").await;
+    let before = [revised(&store, "x"), revised(&store, "late")];
+    drop(store);
+    restored(&memory, another(), Some(fork)).unwrap();
+    let store = opened(&memory, 1, 2);
+    assert_eq!([revised(&store, "x"), revised(&store, "late")], before);
+    let snapshot = store.snapshot();
+    let by = |document: &str| {
+        let all = snapshot.revisions(&id(document), None).map(|it| it.unwrap().1.by);
+        all.collect::<Vec<_>>()
+    };
+    let number = fork.get();
+    assert_eq!(by("x"), [declared(&[(0, number + 1)]), vector(&[(1, number - 1)])]);
+    assert_eq!(by("late"), [declared(&[(0, number + 4)]), declared(&[(0, number + 3)])]);
+    // What was removed before is still so, and what goes now goes too.
+    put(&store, "x", "6").await;
+    assert_eq!(revised(&store, "x"), ["6", "5"]);
+    store.stand(at(1, store.last_etag())).await.unwrap();
+    put(&store, "other", "1").await;
+    audit(&store.snapshot());
+    assert_eq!(store.snapshot().header().history_rows, 0);
+    let there = in_memory(2);
+    copy(&store, &there).await;
+    assert_eq!([revised(&there, "x"), revised(&there, "late")], [vec!["6", "5"], vec!["2", "1"]]);
 }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use jackdaw_common::{
     Content, CounterName, DocumentId,
-    item::series::{Points, ReadEntry, SeriesName, Span},
+    item::series::{Points, ReadEntry, SeriesName, SeriesSummary, Span},
 };
 
 use super::Snapshot;
@@ -18,17 +18,6 @@ use crate::{
     },
     write::corrupt,
 };
-
-/// A time series of a document, as far as a list tells of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SeriesSummary {
-    /// Its name.
-    pub name: SeriesName,
-    /// Times that it has an entry at.
-    pub entries: u64,
-    /// From the first of them to the last.
-    pub bounds: Span,
-}
 
 impl Snapshot {
     /// Whether a document has a version that is live: what it has can be read.

@@ -3,6 +3,8 @@
 //! The tail reads it in one sequential scan; ids lead here through `documents`, `tombstones` and
 //! `conflicts`.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use jackdaw_common::{
     Attachments, ChangeVector, Content, Counter, Entry, Etag, Item, Segment, Timestamp,
@@ -10,8 +12,7 @@ use jackdaw_common::{
 };
 
 use super::{
-    attachments,
-    codec::{RowError, RowReader, RowWriter},
+    codec::{RowError, RowReader, RowWriter, attachments, kept},
     parts::Part as _,
 };
 
@@ -25,6 +26,10 @@ const SINCE: u8 = 8;
 const COUNTER: u8 = 16;
 /// It is a part of a time series.
 const SEGMENT: u8 = 32;
+/// It says that revisions are gone.
+const REVISION_TOMBSTONE: u8 = COUNTER | SEGMENT;
+/// It is kept as a revision; what is kept with it follows.
+const KEPT: u8 = 64;
 
 /// One row: a version and how it came into this database.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,6 +60,7 @@ impl ChangeRow {
             etag: self.etag,
             transaction: self.transaction,
             minted: self.minted,
+            past: false,
             version: self.version,
         }
     }
@@ -69,6 +75,7 @@ impl ChangeRow {
             + version.since.encoded_len()
             + version.content.bytes()
             + version.attachments.encoded_bytes_max()
+            + version.kept.as_ref().map_or(0, |kept| kept.parts.bytes())
     }
 
     pub(crate) fn encode(&self) -> Bytes {
@@ -95,9 +102,13 @@ impl ChangeRow {
             Content::Tombstone => row.string(&[]),
             Content::Counter(counter) => counter.write(&mut row),
             Content::Segment(segment) => segment.write(&mut row),
+            Content::RevisionTombstone(removed) => row.vector(removed),
         }
         if !attachments.is_empty() {
             attachments::write(&mut row, attachments);
+        }
+        if let Some(kept) = &version.kept {
+            kept::write(&mut row, kept);
         }
         row.seal()
     }
@@ -110,10 +121,12 @@ impl ChangeRow {
             Content::Tombstone => TOMBSTONE,
             Content::Counter(_) => COUNTER,
             Content::Segment(_) => SEGMENT,
+            Content::RevisionTombstone(_) => REVISION_TOMBSTONE,
         };
         let attached = if version.attachments.is_empty() { 0 } else { ATTACHMENTS };
         let since = if version.since.is_empty() { 0 } else { SINCE };
-        kind | attached | since | if self.conflicted { CONFLICTED } else { 0 }
+        let kept = if version.kept.is_some() { KEPT } else { 0 };
+        kind | attached | since | kept | if self.conflicted { CONFLICTED } else { 0 }
     }
 
     pub(crate) fn decode(etag: Etag, bytes: Bytes) -> Result<Self, RowError> {
@@ -138,10 +151,12 @@ impl ChangeRow {
             }
             COUNTER => Content::Counter(Counter::read(&mut row)?),
             SEGMENT => Content::Segment(Segment::read(&mut row)?),
+            REVISION_TOMBSTONE => Content::RevisionTombstone(row.vector()?),
             other => return Err(RowError(format!("it is of kind {other}, which is not known"))),
         };
         let attachments =
             if has(ATTACHMENTS) { attachments::read(&mut row)? } else { Attachments::default() };
+        let kept = if has(KEPT) { Some(Arc::new(kept::read(&mut row)?)) } else { None };
         row.close()?;
         let minted = usize::try_from(minted)
             .ok()
@@ -154,7 +169,16 @@ impl ChangeRow {
             previous,
             minted,
             conflicted: has(CONFLICTED),
-            version: Version { id, collection, vector, last_modified, content, attachments, since },
+            version: Version {
+                id,
+                collection,
+                vector,
+                last_modified,
+                content,
+                attachments,
+                since,
+                kept,
+            },
         })
     }
 }

@@ -3,6 +3,8 @@
 //! Integers are LEB128 varints or fixed big endian, byte strings carry their length before them.
 //! Only `tables` uses this; a value that does not read back is an error that names table and key.
 
+pub(super) mod attachments;
+pub(super) mod kept;
 #[cfg(test)]
 mod tests;
 

@@ -46,6 +46,10 @@ pub struct Header {
     pub series_entries: u64,
     /// Rows of counters and segments, also of those that hold nothing any more.
     pub parts: u64,
+    /// Revisions of documents.
+    pub revisions: u64,
+    /// Documents of which revisions are remembered to be removed.
+    pub trims: u64,
     /// Superseded rows that are kept for tasks which have not passed what took their place.
     pub history_rows: u64,
     /// About how many bytes those rows take.
@@ -79,6 +83,8 @@ impl Header {
             counters: 0,
             series_entries: 0,
             parts: 0,
+            revisions: 0,
+            trims: 0,
             history_rows: 0,
             history_bytes: 0,
             folded_until: Etag::ZERO,
@@ -122,6 +128,8 @@ impl Header {
         row.varint(self.counters);
         row.varint(self.series_entries);
         row.varint(self.parts);
+        row.varint(self.revisions);
+        row.varint(self.trims);
         row.seal()
     }
 
@@ -150,6 +158,8 @@ impl Header {
             counters: row.varint()?,
             series_entries: row.varint()?,
             parts: row.varint()?,
+            revisions: row.varint()?,
+            trims: row.varint()?,
             origin,
         };
         row.close()?;

@@ -10,16 +10,15 @@ use jackdaw_common::{
     conflict::Seen,
 };
 
-use super::{
-    attachments,
-    codec::{RowError, RowReader, RowWriter},
-};
+use super::codec::{RowError, RowReader, RowWriter, attachments};
 
 const TOMBSTONE: u8 = 1;
 /// A list of attachments follows.
 const ATTACHMENTS: u8 = 2;
 /// The deletion that the version came after stands behind the version's own vector.
 const SINCE: u8 = 4;
+/// It is kept as a revision once another takes its place.
+const KEPT: u8 = 8;
 
 /// One version without its body.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +39,8 @@ pub struct Head {
     pub attachments: Attachments,
     /// The deletion of the document that it came after; empty for none, and for a deletion.
     pub since: ChangeVector,
+    /// Whether it is kept as a revision once another takes its place.
+    pub kept: bool,
 }
 
 impl AsRef<Seen> for Head {
@@ -63,6 +64,7 @@ impl Head {
             },
             attachments: version.attachments.clone(),
             since: version.since.clone(),
+            kept: version.kept.is_some(),
         }
     }
 
@@ -74,7 +76,8 @@ impl Head {
     fn write(&self, row: &mut RowWriter) {
         let tombstone = if self.seen.tombstone { TOMBSTONE } else { 0 };
         let attached = if self.attachments.is_empty() { 0 } else { ATTACHMENTS };
-        row.byte(tombstone | attached | if self.since.is_empty() { 0 } else { SINCE });
+        let since = if self.since.is_empty() { 0 } else { SINCE };
+        row.byte(tombstone | attached | since | if self.kept { KEPT } else { 0 });
         row.etag(self.etag);
         row.timestamp(self.last_modified);
         row.varint(self.size);
@@ -103,7 +106,8 @@ impl Head {
         let seen = Seen { vector, tombstone: bits & TOMBSTONE != 0, hash };
         let attached = bits & ATTACHMENTS != 0;
         let attachments = if attached { attachments::read(row)? } else { Attachments::default() };
-        Ok(Self { etag, last_modified, size, collection, id, seen, attachments, since })
+        let kept = bits & KEPT != 0;
+        Ok(Self { etag, last_modified, size, collection, id, seen, attachments, since, kept })
     }
 
     pub(crate) fn encode(&self) -> Bytes {

@@ -17,12 +17,14 @@ pub struct Superseded {
     pub bytes: u64,
     /// The content of each of its attachments.
     pub contents: Vec<BlobHash>,
+    /// Whether it is a version that is kept as a revision.
+    pub kept: bool,
 }
 
 impl Superseded {
     pub(crate) fn encode_all(rows: &[Self]) -> Bytes {
         let contents: usize = rows.iter().map(|row| row.contents.len()).sum();
-        let mut row = RowWriter::new(4 + 13 * rows.len() + BlobHash::BYTES * contents);
+        let mut row = RowWriter::new(4 + 14 * rows.len() + BlobHash::BYTES * contents);
         row.varint(rows.len() as u64);
         for superseded in rows {
             row.etag(superseded.etag);
@@ -31,6 +33,7 @@ impl Superseded {
             for hash in &superseded.contents {
                 row.fixed(hash.as_bytes());
             }
+            row.byte(u8::from(superseded.kept));
         }
         row.seal()
     }
@@ -44,7 +47,7 @@ impl Superseded {
             for _ in 0..row.varint()? {
                 contents.push(BlobHash::from_bytes(row.fixed()?));
             }
-            all.push(Self { etag, bytes, contents });
+            all.push(Self { etag, bytes, contents, kept: row.byte()? != 0 });
         }
         row.close()?;
         Ok(all)

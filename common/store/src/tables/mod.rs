@@ -1,6 +1,5 @@
 //! The rows: one file a table, its encoding beside its type.
 
-mod attachments;
 pub mod blobs;
 pub mod changes;
 pub(crate) mod codec;
@@ -12,6 +11,7 @@ pub mod history;
 pub mod local;
 pub mod origin;
 pub mod parts;
+pub mod revisions;
 
 #[cfg(test)]
 mod tests;

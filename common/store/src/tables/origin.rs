@@ -3,9 +3,12 @@
 //! Seldom written, unlike the first one: with the first change of each run, and when somebody
 //! declares a restore, an adoption or a retirement. Durable with whatever goes along.
 
+mod rules;
+
 use bytes::Bytes;
 use jackdaw_common::{
     Etag, IncarnationId, Lineage, RunId,
+    item::RevisionsConfiguration,
     lineage::{Life, Run},
 };
 
@@ -23,13 +26,16 @@ pub struct Origin {
     /// A declaration that is not carried out to the end: what these incarnations issued, each
     /// behind an etag, is being made the current one's. The database does not open meanwhile.
     pub reissuing: Vec<Life>,
+    /// Of which collections revisions are kept.
+    pub revisions: RevisionsConfiguration,
 }
 
 impl Origin {
     /// That of a new database.
     pub(crate) fn new(incarnation: IncarnationId, place: Option<String>) -> Self {
         let lineage = Lineage::new(incarnation);
-        Self { lineage, retired: Vec::new(), place, reissuing: Vec::new() }
+        let revisions = RevisionsConfiguration::default();
+        Self { lineage, retired: Vec::new(), place, reissuing: Vec::new(), revisions }
     }
 
     pub(crate) fn encode(&self) -> Bytes {
@@ -47,6 +53,7 @@ impl Origin {
         }
         row.string(self.place.as_deref().unwrap_or_default().as_bytes());
         write_lives(&mut row, &self.reissuing);
+        rules::write(&mut row, &self.revisions);
         row.seal()
     }
 
@@ -63,10 +70,12 @@ impl Origin {
         }
         let place: String = row.parsed()?;
         let reissuing = read_lives(&mut row)?;
+        let revisions = rules::read(&mut row)?;
         row.close()?;
         let lineage =
             Lineage::from_logs(lives, runs).map_err(|error| RowError(error.to_string()))?;
-        Ok(Self { lineage, retired, place: (!place.is_empty()).then_some(place), reissuing })
+        let place = (!place.is_empty()).then_some(place);
+        Ok(Self { lineage, retired, place, reissuing, revisions })
     }
 
     /// Whether an incarnation is retired.

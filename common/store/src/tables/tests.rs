@@ -6,11 +6,12 @@ use bytes::Bytes;
 use jackdaw_common::{
     Attachment, Attachments, BlobHash, ChangeVector, Collection, CompareExchangeIndex,
     CompareExchangeKey, Content, ContentHash, Counter, DatabaseId, DocumentId, Entry, Etag,
-    IncarnationId, Lineage, Partial, Partials, RunId, Segment, Timestamp, TransactionMark, Version,
+    IncarnationId, Kept, KeptCounter, KeptParts, Lineage, Partial, Partials,
+    RevisionsConfiguration, RevisionsRule, RunId, Segment, Timestamp, TransactionMark, Version,
     conflict::Seen,
     item::{
         Extent,
-        series::{SeriesTime, Span},
+        series::{SeriesSummary, SeriesTime, Span},
     },
     lineage::{Life, Position, Run},
 };
@@ -28,6 +29,7 @@ use super::{
     history::Superseded,
     local::CompareExchangeItem,
     origin::Origin,
+    revisions::{Ledger, Revision, Trim},
 };
 
 use crate::engine::BlobId;
@@ -65,7 +67,55 @@ fn contents() -> impl Strategy<Value = Content> {
         1 => Just(Content::Tombstone),
         1 => counters().prop_map(Content::Counter),
         1 => segments().prop_map(Content::Segment),
+        1 => vectors().prop_map(Content::RevisionTombstone),
     ]
+}
+
+fn kept() -> impl Strategy<Value = Arc<Kept>> {
+    let counter = ("[a-zA-Z]{1,20}", any::<Option<i64>>())
+        .prop_map(|(name, value)| KeptCounter { name: name.parse().unwrap(), value });
+    let series = ("[a-zA-Z]{1,20}", any::<u64>(), spans()).prop_map(|(name, entries, bounds)| {
+        SeriesSummary { name: name.parse().unwrap(), entries, bounds }
+    });
+    let counters = prop::collection::vec(counter, 0..3);
+    let series = prop::collection::vec(series, 0..3);
+    (vectors(), counters, series, any::<bool>()).prop_map(|(by, counters, series, more)| {
+        Arc::new(Kept { by, parts: KeptParts { counters, series, more } })
+    })
+}
+
+fn rules() -> impl Strategy<Value = RevisionsRule> {
+    let bounds = (prop::option::of(1..u64::MAX), any::<Option<u64>>());
+    (any::<[bool; 2]>(), bounds).prop_map(|([disabled, purge_on_delete], bounds)| RevisionsRule {
+        disabled,
+        minimum_to_keep: bounds.0,
+        minimum_age_micros: bounds.1,
+        purge_on_delete,
+    })
+}
+
+fn configurations() -> impl Strategy<Value = RevisionsConfiguration> {
+    let collections = prop::collection::btree_map("[a-z]{1,9}", rules(), 0..4);
+    (prop::option::of(rules()), collections).prop_map(|(default, rules)| {
+        let rules = rules.into_iter().map(|(name, rule)| (name.parse().unwrap(), rule));
+        RevisionsConfiguration::new(default, rules.collect()).unwrap()
+    })
+}
+
+fn revisions() -> impl Strategy<Value = Revision> {
+    let bits = any::<[bool; 2]>();
+    (etags(), vectors(), vectors(), timestamps(), collections(), any::<u64>(), bits).prop_map(
+        |(etag, by, vector, last_modified, collection, size, [tombstone, past])| Revision {
+            etag,
+            by,
+            vector,
+            last_modified,
+            collection,
+            size,
+            tombstone,
+            past,
+        },
+    )
 }
 
 fn counters() -> impl Strategy<Value = Counter> {
@@ -121,9 +171,10 @@ fn attachments() -> impl Strategy<Value = Attachments> {
 }
 
 fn versions() -> impl Strategy<Value = Version> {
-    (ids(), collections(), [vectors(), vectors()], timestamps(), contents(), attachments())
-        .prop_map(|(id, collection, [vector, since], last_modified, content, attachments)| {
-            Version { id, collection, vector, last_modified, content, attachments, since }
+    let kept = prop::option::of(kept());
+    (ids(), collections(), [vectors(), vectors()], timestamps(), contents(), attachments(), kept)
+        .prop_map(|(id, collection, [vector, since], last_modified, content, attachments, kept)| {
+            Version { id, collection, vector, last_modified, content, attachments, since, kept }
         })
 }
 
@@ -159,9 +210,10 @@ prop_compose! {
         hash in any::<[u8; 16]>(),
         attachments in attachments(),
         since in vectors(),
+        kept in any::<bool>(),
     ) -> Head {
         let seen = Seen { vector, tombstone, hash: ContentHash::from_be_bytes(hash) };
-        Head { etag, last_modified, size, collection, id, seen, attachments, since }
+        Head { etag, last_modified, size, collection, id, seen, attachments, since, kept }
     }
 }
 
@@ -185,7 +237,7 @@ prop_compose! {
         times in [timestamps(), timestamps()],
         etags in [etags(), etags(), etags()],
         vector in vectors(),
-        counts in any::<[u64; 11]>(),
+        counts in any::<[u64; 13]>(),
         followers in prop::collection::vec((any::<u64>(), etags()), 0..5),
     ) -> Header {
         Header {
@@ -207,6 +259,8 @@ prop_compose! {
             counters: counts[8],
             series_entries: counts[9],
             parts: counts[10],
+            revisions: counts[11],
+            trims: counts[12],
             folded_until: etags[2],
             followers: following(&followers),
             origin: Arc::new(origin),
@@ -233,9 +287,10 @@ prop_compose! {
         reissuing in lineages(),
         retired in prop::collection::vec(any::<[u8; 16]>(), 0..4),
         place in prop::option::of("[a-z0-9 ]{1,20}"),
+        revisions in configurations(),
     ) -> Origin {
         let retired = retired.into_iter().map(IncarnationId::from_bytes).collect();
-        Origin { lineage, retired, place, reissuing: reissuing.lives().to_vec() }
+        Origin { lineage, retired, place, reissuing: reissuing.lives().to_vec(), revisions }
     }
 }
 
@@ -318,6 +373,11 @@ proptest! {
     }
 
     #[test]
+    fn a_revision_reads_back(revision in revisions()) {
+        prop_assert_eq!(Revision::decode(revision.encode()).unwrap(), revision);
+    }
+
+    #[test]
     fn a_cursor_reads_back(cursor in cursors()) {
         prop_assert_eq!(Cursor::decode(cursor.encode()).unwrap(), cursor);
     }
@@ -379,6 +439,10 @@ fn sample() -> ChangeRow {
                 origin: minted,
             }),
             since: ChangeVector::empty(),
+            kept: Some(Arc::new(Kept {
+                by: ChangeVector::from_entries([other]),
+                parts: KeptParts::default(),
+            })),
         },
     }
 }
@@ -409,12 +473,27 @@ fn samples() -> Vec<(&'static str, Bytes, Read)> {
         ..Cursor::new(&lineage, row.stamp)
     };
     let origin = header.origin.encode();
-    let history = [Superseded { etag: row.etag, bytes: 400, contents: vec![BlobHash::of(b"c")] }];
     let item = CompareExchangeItem {
         key: "Emails/1".parse().unwrap(),
         index: CompareExchangeIndex::new(7),
         value: Bytes::from_static(b"{\"by\":\"users/1\"}"),
     };
+    let contents = vec![BlobHash::of(b"c")];
+    let history = [Superseded { etag: row.etag, bytes: 400, contents, kept: true }];
+    let revision = Revision {
+        etag: row.etag,
+        by: version.vector.clone(),
+        vector: version.vector.clone(),
+        last_modified: row.stamp,
+        collection: version.collection.clone(),
+        size: 2,
+        tombstone: false,
+        past: true,
+    };
+    let mut ledger = Ledger::default();
+    ledger.add(&revision);
+    let (vector, removed) = (version.vector.clone(), version.vector.clone());
+    let trim = Trim { etag: row.etag, vector, removed };
     let blob = BlobRow { size: 1, references: 2, place: Place::Kept(BlobId::from_bytes([9; 16])) };
     vec![
         ("changes", row.encode(), |row| ChangeRow::decode(sample().etag, row).map(drop)),
@@ -428,6 +507,9 @@ fn samples() -> Vec<(&'static str, Bytes, Read)> {
         ("compare_exchange", item.encode(), |row| CompareExchangeItem::decode(row).map(drop)),
         ("blobs", blob.encode(), |row| BlobRow::decode(row).map(drop)),
         ("contents", encode_content(b"c"), |row| decode_content(row).map(drop)),
+        ("revisions", revision.encode(), |row| Revision::decode(row).map(drop)),
+        ("ledgers", ledger.encode(), |row| Ledger::decode(row).map(drop)),
+        ("trims", trim.encode(), |row| Trim::decode(row).map(drop)),
         ("history", Superseded::encode_all(&history), |row| Superseded::decode_all(row).map(drop)),
     ]
 }

@@ -7,7 +7,7 @@
 
 use bytes::Bytes;
 use jackdaw_common::{
-    Etag,
+    Etag, Version,
     limits::{COLLECT_ROWS_MAX, HISTORY_BYTES_MAX},
 };
 
@@ -17,7 +17,7 @@ use crate::{
     error::StoreError,
     keys,
     overlay::Overlay,
-    tables::{header::Header, history::Superseded},
+    tables::{changes::ChangeRow, header::Header, history::Superseded, revisions::Revision},
 };
 
 /// Where the collector stands. Only in memory: after a restart it looks from the beginning.
@@ -97,8 +97,10 @@ impl Collector {
                 header.folded_until = successor;
             }
             for row in &superseded {
-                overlay.delete(keys::CHANGES, keys::change(row.etag));
-                references.lose(row.contents.iter().copied());
+                if !(row.kept && leave_to_revision(overlay, row.etag)?) {
+                    overlay.delete(keys::CHANGES, keys::change(row.etag));
+                    references.lose(row.contents.iter().copied());
+                }
                 header.history_bytes = header.history_bytes.saturating_sub(row.bytes);
             }
             rows += superseded.len();
@@ -111,6 +113,22 @@ impl Collector {
         // etags.
         Ok(if all { clean.max(passed.min(published)) } else { clean })
     }
+}
+
+/// A version that is kept is nobody's but its revision's from now on, if it still has one.
+fn leave_to_revision(overlay: &mut Overlay, etag: Etag) -> Result<bool, StoreError> {
+    let change = keys::change(etag);
+    let Some(row) = overlay.row(keys::CHANGES, &change)? else { return Ok(false) };
+    let row = ChangeRow::decode(etag, row).map_err(|it| corrupt(keys::CHANGES, &change, it))?;
+    let Version { id, last_modified, vector, .. } = &row.version;
+    let key = keys::revision(id, *last_modified, vector);
+    let Some(row) = overlay.row(keys::REVISIONS, &key)? else { return Ok(false) };
+    let revision = Revision::decode(row).map_err(|it| corrupt(keys::REVISIONS, &key, it))?;
+    if revision.etag != etag {
+        return Ok(false);
+    }
+    overlay.put(keys::REVISIONS, key, Revision { past: true, ..revision }.encode());
+    Ok(true)
 }
 
 fn read(entry: Result<(Bytes, Bytes), EngineError>) -> Result<(Etag, Vec<Superseded>), StoreError> {

@@ -1,4 +1,5 @@
-//! Forgetting deletions: a tombstone that nobody needs any more goes, and raises the floor.
+//! Forgetting deletions: a tombstone that nobody needs any more goes, and raises the floor; so does
+//! what was removed of a document's revisions.
 //!
 //! It goes when every task has passed it, disabled ones too, when the database vector covers it, so
 //! that an old version of the document is known for what it is when it comes again, and when it is
@@ -10,10 +11,10 @@ use thiserror::Error;
 
 use super::work::{Work, corrupt};
 use crate::{
-    engine::{Direction, ScanRange},
+    engine::{Direction, ScanRange, Table},
     error::StoreError,
     keys,
-    tables::{changes::ChangeRow, heads::Head},
+    tables::{changes::ChangeRow, heads::Head, revisions::Trim},
 };
 
 /// A step of forgetting.
@@ -21,8 +22,16 @@ use crate::{
 pub struct Forget {
     /// Only what was committed here before this time.
     pub before: Timestamp,
-    /// Goes on behind this key; `None` begins.
-    pub after: Option<Bytes>,
+    /// Goes on where an earlier step ended; `None` begins.
+    pub after: Option<Looked>,
+}
+
+/// How far forgetting has looked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Looked {
+    table: Table,
+    /// Up to this key; `None`: not at all.
+    through: Option<Bytes>,
 }
 
 /// What a step has done.
@@ -30,8 +39,10 @@ pub struct Forget {
 pub struct Forgotten {
     /// Deletions that are gone.
     pub tombstones: u64,
+    /// Documents of which it is not known any more that revisions were removed.
+    pub trims: u64,
     /// Where the next step goes on; `None` when it was the last one.
-    pub next: Option<Bytes>,
+    pub next: Option<Looked>,
 }
 
 /// Why nothing was forgotten.
@@ -44,47 +55,81 @@ pub enum ForgetError {
 
 /// Looks at the next deletions and forgets those that nobody needs.
 pub(crate) fn step(work: &mut Work<'_>, what: Forget) -> Result<Forgotten, ForgetError> {
+    let begin = Looked { table: keys::TOMBSTONES, through: None };
+    let Looked { table, through } = what.after.unwrap_or(begin);
     let mut forgotten = Forgotten::default();
-    if work.header.tombstones == 0 {
-        return Ok(forgotten);
-    }
     let passed = work.header.followers.passed();
     let base = work.overlay.base().clone();
-    let range = what.after.map_or_else(ScanRange::all, ScanRange::after);
+    let range = through.map_or_else(ScanRange::all, ScanRange::after);
     let mut looked = 0;
-    for entry in base.scan(keys::TOMBSTONES, range, Direction::Forward) {
+    for entry in base.scan(table, range, Direction::Forward) {
         let (key, row) = entry.map_err(StoreError::from)?;
         looked += 1;
-        if let Some(etag) = forgettable(work, passed, what.before, &key, row)? {
-            work.forget(key.clone(), etag);
-            forgotten.tombstones += 1;
+        let candidate = Candidate { table, key: &key, row, passed, before: what.before };
+        if table == keys::TOMBSTONES {
+            forgotten.tombstones += u64::from(tombstone(work, candidate)?);
+        } else {
+            forgotten.trims += u64::from(trim(work, candidate)?);
         }
         if looked == FORGET_ROWS_MAX {
-            forgotten.next = Some(key);
-            break;
+            forgotten.next = Some(Looked { table, through: Some(key) });
+            return Ok(forgotten);
         }
+    }
+    if table == keys::TOMBSTONES && work.header.trims > 0 {
+        forgotten.next = Some(Looked { table: keys::TRIMS, through: None });
     }
     Ok(forgotten)
 }
 
-/// The etag of a deletion that nobody needs; `None` for one that somebody does.
-fn forgettable(
-    work: &Work<'_>,
+/// A row that may not be needed any more.
+struct Candidate<'c> {
+    table: Table,
+    key: &'c Bytes,
+    row: Bytes,
     passed: Etag,
     before: Timestamp,
-    key: &Bytes,
-    row: Bytes,
-) -> Result<Option<Etag>, StoreError> {
-    let head = Head::decode(row.clone()).map_err(|error| corrupt(keys::TOMBSTONES, key, error))?;
-    // An intent of this very group may have written the document again.
-    let changed = work.overlay.row(keys::TOMBSTONES, key)? != Some(row);
-    let holder = Holder { vector: &work.header.vector, retired: &work.header.origin.retired };
-    if changed || head.etag > passed || !holder.has_seen(head.vector()) {
-        return Ok(None);
+}
+
+impl Candidate<'_> {
+    /// Whether an intent of this very group has written something else.
+    fn is_changed(&self, work: &Work<'_>) -> Result<bool, StoreError> {
+        Ok(work.overlay.row(self.table, self.key)?.as_ref() != Some(&self.row))
     }
-    let change = keys::change(head.etag);
-    let Some(row) = work.overlay.row(keys::CHANGES, &change)? else { return Ok(Some(head.etag)) };
-    let row = ChangeRow::decode(head.etag, row)
-        .map_err(|error| corrupt(keys::CHANGES, &change, error))?;
-    Ok((row.stamp < before).then_some(head.etag))
+
+    /// Whether every task has passed it, and it was committed long enough ago.
+    fn is_passed(&self, work: &Work<'_>, etag: Etag) -> Result<bool, StoreError> {
+        if etag > self.passed {
+            return Ok(false);
+        }
+        let change = keys::change(etag);
+        let Some(row) = work.overlay.row(keys::CHANGES, &change)? else { return Ok(true) };
+        let row =
+            ChangeRow::decode(etag, row).map_err(|error| corrupt(keys::CHANGES, &change, error))?;
+        Ok(row.stamp < self.before)
+    }
+}
+
+/// Forgets a deletion, unless somebody needs it.
+fn tombstone(work: &mut Work<'_>, it: Candidate<'_>) -> Result<bool, StoreError> {
+    let head = Head::decode(it.row.clone()).map_err(|error| corrupt(it.table, it.key, error))?;
+    let holder = Holder { vector: &work.header.vector, retired: &work.header.origin.retired };
+    if !holder.has_seen(head.vector()) || it.is_changed(work)? || !it.is_passed(work, head.etag)? {
+        return Ok(false);
+    }
+    work.forget(it.key.clone(), &head)?;
+    Ok(true)
+}
+
+/// Forgets what was removed of a document's revisions, likewise: those that come again then are
+/// known for what they are by the database vector.
+fn trim(work: &mut Work<'_>, it: Candidate<'_>) -> Result<bool, StoreError> {
+    let trim = Trim::decode(it.row.clone()).map_err(|error| corrupt(it.table, it.key, error))?;
+    let holder = Holder { vector: &work.header.vector, retired: &work.header.origin.retired };
+    let seen = holder.has_seen(&trim.vector) && holder.has_seen(&trim.removed);
+    if !seen || it.is_changed(work)? || !it.is_passed(work, trim.etag)? {
+        return Ok(false);
+    }
+    work.forget_trim(it.key.clone(), trim.etag);
+    Ok(true)
 }

@@ -7,6 +7,7 @@
 //! (invariant I3).
 
 mod collect;
+mod enforce;
 mod followers;
 mod forget;
 mod incoming;
@@ -28,8 +29,9 @@ use jackdaw_common::{
 use tokio::sync::oneshot;
 use xxhash_rust::xxh3::Xxh3;
 
+pub use enforce::{Configure, ConfigureError, Enforce, EnforceError, Enforced};
 pub use followers::{FollowError, Stands};
-pub use forget::{Forget, ForgetError, Forgotten};
+pub use forget::{Forget, ForgetError, Forgotten, Looked};
 pub use incoming::{Applied, ApplyError, Incoming, IncomingItem};
 pub use local::{
     Command, Exchange, ExchangeError, Exchanged, Expected, NewId, Numbering, TransactError, Written,
@@ -76,6 +78,10 @@ pub(crate) enum Intent {
     Stand(Follower, Reply<Stands, FollowError>),
     /// Deletions that nobody needs any more are forgotten.
     Forget(Forget, Reply<Forgotten, ForgetError>),
+    /// Revisions are kept otherwise from now on.
+    Configure(Configure, Reply<(), ConfigureError>),
+    /// Revisions that are not kept any more go.
+    Enforce(Enforce, Reply<Enforced, EnforceError>),
 }
 
 impl Intent {
@@ -91,7 +97,9 @@ impl Intent {
             | Self::Retire(..)
             | Self::Record(..)
             | Self::Stand(..)
-            | Self::Forget(..) => 0,
+            | Self::Forget(..)
+            | Self::Configure(..)
+            | Self::Enforce(..) => 0,
         }
     }
 }
@@ -218,6 +226,12 @@ impl Writer {
             }
             Intent::Forget(what, reply) => {
                 run(overlay, header, current_run, reply, |work| forget::step(work, what))
+            }
+            Intent::Configure(what, reply) => {
+                run(overlay, header, current_run, reply, |work| enforce::configure(work, what))
+            }
+            Intent::Enforce(what, reply) => {
+                run(overlay, header, current_run, reply, |work| enforce::step(work, what, now))
             }
         }
     }

@@ -190,8 +190,10 @@ fn one(
         content: Content::Tombstone,
         attachments: Attachments::default(),
         since: ChangeVector::empty(),
+        kept: None,
     };
     let hash = tombstone.content_hash();
+    work.keep_versions(&present, |_| true)?;
     work.replace(&present, tombstone, hash, None)?;
     reconciled.removed += 1;
     Ok(())

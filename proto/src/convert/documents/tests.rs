@@ -29,6 +29,7 @@ fn version(id: u8, body: Option<usize>) -> Version {
             .map_or(Content::Tombstone, |bytes| Content::Document(Bytes::from(vec![b'x'; bytes]))),
         attachments: Attachments::default(),
         since: ChangeVector::empty(),
+        kept: None,
     }
 }
 

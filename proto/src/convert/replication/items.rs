@@ -1,12 +1,14 @@
 //! Items of a batch: domain to wire and back. Bodies are shared on both ways, never copied.
 
+use std::sync::Arc;
+
 use bytes::{Buf, Bytes, BytesMut};
 use jackdaw_common::{
-    Attachments, ChangeVector, Content, Etag, Item, Timestamp, TransactionMark, Version,
+    Attachments, ChangeVector, Content, Entry, Etag, Item, Timestamp, TransactionMark, Version,
 };
 use prost::Message as _;
 
-use super::{FrameError, blobs, bytes, parts, wire};
+use super::{FrameError, blobs, bytes, kept, parts, wire};
 
 /// An item on its way into a frame.
 pub struct OutgoingItem {
@@ -15,6 +17,8 @@ pub struct OutgoingItem {
     attachments: Attachments,
     /// What a deletion has seen.
     deletion: Option<ChangeVector>,
+    /// Whether it stays as a revision where another takes its place.
+    kept: bool,
 }
 
 impl OutgoingItem {
@@ -26,7 +30,8 @@ impl OutgoingItem {
         let version = &item.version;
         let attachments = version.attachments.clone();
         let deletion = version.content.is_tombstone().then(|| version.vector.clone());
-        Self { message, bytes, attachments, deletion }
+        let kept = version.kept.is_some();
+        Self { message, bytes, attachments, deletion, kept }
     }
 
     /// Id of its document.
@@ -44,10 +49,25 @@ impl OutgoingItem {
         self.deletion.as_ref()
     }
 
+    /// Whether it stays as a revision where another takes its place.
+    pub fn is_kept(&self) -> bool {
+        self.kept
+    }
+
+    /// It is sent as a revision only: another version takes its place.
+    pub fn make_past(&mut self) {
+        self.message.past = true;
+        self.measure();
+    }
+
     /// Names another transaction that it travels in.
     pub fn travel_in(&mut self, transaction: TransactionMark) {
         self.message.transaction = transaction.first.get();
         self.message.transaction_rows = transaction.rows;
+        self.measure();
+    }
+
+    fn measure(&mut self) {
         let bytes = self.message.encoded_len();
         self.bytes = bytes + prost::length_delimiter_len(bytes);
     }
@@ -86,9 +106,15 @@ pub(super) fn wire_item(item: &Item) -> wire::Item {
             Content::Tombstone => wire::item::Kind::Tombstone(wire::Tombstone {}),
             Content::Counter(counter) => wire::item::Kind::Counter(counter.into()),
             Content::Segment(segment) => wire::item::Kind::Segment(segment.into()),
+            Content::RevisionTombstone(removed) => {
+                let removed = bytes(removed);
+                wire::item::Kind::RevisionTombstone(wire::RevisionTombstone { removed })
+            }
         }),
         since: if version.since.is_empty() { Bytes::new() } else { bytes(&version.since) },
         attachments: blobs::wire_attachments(&version.attachments),
+        kept: version.kept.as_deref().map(Into::into),
+        past: item.past,
     }
 }
 
@@ -123,6 +149,14 @@ fn domain_item(message: wire::Item, index: usize) -> Result<Item, FrameError> {
     if !matches!(kind, wire::item::Kind::Document(_)) && !attachments.is_empty() {
         return Err(fail("what is no document has attachments".into()));
     }
+    let kept = message.kept.map(|it| kept::kept(it).map(Arc::new)).transpose().map_err(fail)?;
+    let keeps = matches!(kind, wire::item::Kind::Document(_) | wire::item::Kind::Tombstone(_));
+    if kept.is_some() && !keeps {
+        return Err(fail("what is no version of a document is kept as a revision".into()));
+    }
+    if message.past && kept.is_none() {
+        return Err(fail("what is no revision is sent as one".into()));
+    }
     let vector = vector(&message.vector).map_err(fail)?;
     if vector.is_empty() {
         return Err(fail("its change vector is empty".into()));
@@ -131,13 +165,7 @@ fn domain_item(message: wire::Item, index: usize) -> Result<Item, FrameError> {
     if !vector.covers(&since) {
         return Err(fail("it came after a deletion that it has not seen".into()));
     }
-    let minted = match message.minted.checked_sub(1) {
-        None => None,
-        Some(at) => {
-            let entry = usize::try_from(at).ok().and_then(|at| vector.entries().get(at));
-            Some(*entry.ok_or_else(|| fail("minted is not an entry of its vector".into()))?)
-        }
-    };
+    let minted = minted(message.minted, &vector).map_err(fail)?;
     let content = match kind {
         wire::item::Kind::Document(body) => Content::Document(body),
         wire::item::Kind::Tombstone(wire::Tombstone {}) => Content::Tombstone,
@@ -146,6 +174,9 @@ fn domain_item(message: wire::Item, index: usize) -> Result<Item, FrameError> {
         }
         wire::item::Kind::Segment(it) => {
             Content::Segment(parts::segment(it, &vector).map_err(fail)?)
+        }
+        wire::item::Kind::RevisionTombstone(it) => {
+            Content::RevisionTombstone(kept::removed(&it).map_err(fail)?)
         }
     };
     let etag = Etag::new(message.etag).map_err(|error| fail(error.to_string()))?;
@@ -158,6 +189,7 @@ fn domain_item(message: wire::Item, index: usize) -> Result<Item, FrameError> {
         etag,
         transaction: TransactionMark { first, rows },
         minted,
+        past: message.past,
         version: Version {
             id: message.id.parse().map_err(|error| {
                 let error: jackdaw_common::id::DocumentIdError = error;
@@ -172,11 +204,19 @@ fn domain_item(message: wire::Item, index: usize) -> Result<Item, FrameError> {
             content,
             attachments,
             since,
+            kept,
         },
     })
 }
 
-fn vector(encoded: &[u8]) -> Result<ChangeVector, String> {
+/// The entry of its vector that was minted for a version, by its place, counted from 1.
+fn minted(place: u32, vector: &ChangeVector) -> Result<Option<Entry>, String> {
+    let Some(at) = place.checked_sub(1) else { return Ok(None) };
+    let entry = usize::try_from(at).ok().and_then(|at| vector.entries().get(at));
+    entry.copied().map(Some).ok_or_else(|| "minted is not an entry of its vector".to_owned())
+}
+
+pub(super) fn vector(encoded: &[u8]) -> Result<ChangeVector, String> {
     if encoded.is_empty() {
         return Ok(ChangeVector::empty());
     }

@@ -3,11 +3,16 @@
 use proptest::prelude::*;
 
 use super::{items::wire_item, *};
+use std::sync::Arc;
+
 use bytes::BytesMut;
 use jackdaw_common::{
     Attachments, Content, Counter, Entry, Item, Partial, Partials, Segment, TransactionMark,
     Version,
-    item::series::{NewEntry, Points, SeriesTime, Span},
+    item::{
+        Kept, KeptCounter, KeptParts,
+        series::{NewEntry, Points, SeriesSummary, SeriesTime, Span},
+    },
 };
 use prost::Message as _;
 
@@ -18,6 +23,7 @@ fn item(body: &str, tombstone: bool, minted: bool) -> Item {
         etag: Etag::new(5).unwrap(),
         transaction: TransactionMark { first: Etag::new(4).unwrap(), rows: 2 },
         minted: minted.then_some(entry),
+        past: false,
         version: Version {
             id: "Users/1".parse().unwrap(),
             collection: "Users".parse().unwrap(),
@@ -30,6 +36,7 @@ fn item(body: &str, tombstone: bool, minted: bool) -> Item {
             },
             attachments: Attachments::default(),
             since: ChangeVector::empty(),
+            kept: None,
         },
     }
 }
@@ -114,6 +121,7 @@ fn parts() -> [Item; 2] {
             content,
             collection: Default::default(),
             since: ChangeVector::from_entries([earlier]),
+            kept: None,
             ..plain.version.clone()
         };
         Item { version, ..plain.clone() }
@@ -131,6 +139,89 @@ fn counters_and_segments_come_back() {
     let mut received = Vec::new();
     decode_items(buffer.freeze(), &mut received, usize::MAX).unwrap();
     assert_eq!(received, parts());
+}
+
+/// A revision, and what says that revisions are gone.
+fn revisions() -> [Item; 3] {
+    let plain = item("{}", false, true);
+    let by = ChangeVector::from_entries(plain.minted);
+    let name = |text: &str| text.parse().unwrap();
+    let counters = vec![
+        KeptCounter { name: name("Likes"), value: Some(i64::MIN) },
+        KeptCounter { name: name("stars"), value: None },
+    ];
+    let series = SeriesSummary { name: "Heat".parse().unwrap(), entries: 3, bounds: Span::ALL };
+    let parts = KeptParts { counters, series: vec![series], more: true };
+    let kept = Some(Arc::new(Kept { by: by.clone(), parts }));
+    let document = Version { kept: kept.clone(), ..plain.version.clone() };
+    let deletion = Version { content: Content::Tombstone, kept, ..plain.version.clone() };
+    let content = Content::RevisionTombstone(by);
+    let gone = Version { content, collection: Default::default(), ..plain.version.clone() };
+    [(document, true), (deletion, false), (gone, false)].map(|(version, past)| Item {
+        past,
+        version,
+        ..plain.clone()
+    })
+}
+
+#[test]
+fn revisions_come_back() {
+    let mut buffer = BytesMut::new();
+    for item in &revisions() {
+        let (before, outgoing) = (buffer.len(), OutgoingItem::new(item));
+        outgoing.append_to(&mut buffer);
+        assert_eq!(buffer.len() - before, outgoing.bytes());
+    }
+    // One that another takes the place of within its batch.
+    let mut outgoing = OutgoingItem::new(&revisions()[1]);
+    assert!(outgoing.is_kept() && !OutgoingItem::new(&revisions()[2]).is_kept());
+    let before = (buffer.len(), outgoing.bytes());
+    outgoing.make_past();
+    outgoing.append_to(&mut buffer);
+    assert_eq!(buffer.len() - before.0, outgoing.bytes());
+    assert_eq!(outgoing.bytes(), before.1 + 3);
+    let mut received = Vec::new();
+    decode_items(buffer.freeze(), &mut received, usize::MAX).unwrap();
+    assert_eq!(received[..3], revisions());
+    assert_eq!(received[3], Item { past: true, ..revisions()[1].clone() });
+}
+
+/// What is kept with a revision must be in order, and be of a version of a document.
+#[test]
+fn a_revision_that_is_none_is_refused() {
+    let refused = |at: usize, change: &dyn Fn(&mut wire::Item)| {
+        let mut message = wire_item(&revisions()[at]);
+        change(&mut message);
+        let encoded = message.encode_length_delimited_to_vec();
+        match decode_items(encoded.into(), &mut Vec::new(), usize::MAX) {
+            Err(FrameError::Item { index: 0, what }) => what,
+            other => panic!("{other:?}"),
+        }
+    };
+    let kept =
+        |change: fn(&mut wire::Kept)| refused(0, &|item| change(item.kept.as_mut().unwrap()));
+    assert!(kept(|it| it.by = Bytes::new()).contains("under no entry"));
+    assert!(kept(|it| it.by = Bytes::from_static(b"x")).contains("vector"));
+    assert!(kept(|it| it.counters[0].name = String::new()).contains("kept counter"));
+    assert!(kept(|it| it.counters.swap(0, 1)).contains("not in order"));
+    assert!(kept(|it| it.series[0].entries = 0).contains("no entries"));
+    assert!(kept(|it| it.series[0].first = i64::MIN).contains("kept time series"));
+    assert!(kept(|it| it.series.push(it.series[0].clone())).contains("not in order"));
+    let many = |it: &mut wire::Kept| {
+        let name = |number| format!("{number:04}{}", "x".repeat(500));
+        let counter = |number| wire::KeptCounter { name: name(number), value: Some(1) };
+        it.counters = (0..1_000).map(counter).collect();
+    };
+    assert!(kept(many).contains("bytes are kept"));
+    assert!(refused(0, &|item| item.kept = None).contains("sent as one"));
+    let gone =
+        |item: &mut wire::Item| item.kept = revisions()[0].version.kept.as_deref().map(Into::into);
+    assert!(refused(2, &gone).contains("no version of a document"));
+    let nothing = |item: &mut wire::Item| {
+        let nothing = wire::RevisionTombstone { removed: Bytes::new() };
+        item.kind = Some(wire::item::Kind::RevisionTombstone(nothing));
+    };
+    assert!(refused(2, &nothing).contains("removes no revision"));
 }
 
 /// What a counter or a segment says must be in order, and what its version has seen.

@@ -207,6 +207,7 @@ pub(crate) fn item(number: u64) -> Item {
         etag: etag(number),
         transaction: TransactionMark { first: etag(number), rows: 1 },
         minted: Some(Entry { incarnation: INCARNATION, etag: etag(number) }),
+        past: false,
         version: Version {
             id: format!("things/{number}").parse().unwrap(),
             collection: "Things".parse().unwrap(),
@@ -215,6 +216,7 @@ pub(crate) fn item(number: u64) -> Item {
             content: Content::Document(Bytes::from_static(b"{}")),
             attachments: Attachments::default(),
             since: ChangeVector::empty(),
+            kept: None,
         },
     }
 }

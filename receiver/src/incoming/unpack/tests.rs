@@ -18,6 +18,7 @@ fn item(value: u64) -> Item {
         etag: etag(value),
         transaction: TransactionMark { first: etag(value), rows: 1 },
         minted: Some(entry),
+        past: false,
         version: Version {
             id: format!("users/{value}").parse().unwrap(),
             collection: "Users".parse().unwrap(),
@@ -26,6 +27,7 @@ fn item(value: u64) -> Item {
             content: Content::Document(Bytes::from_static(b"{}")),
             attachments: Attachments::default(),
             since: ChangeVector::empty(),
+            kept: None,
         },
     }
 }

@@ -4,8 +4,10 @@
 //! in to the one of its successor then travel as one: whoever copies the destination in turn must
 //! not see some of them without the others.
 //!
+//! One that is kept as a revision goes along, as that and nothing else.
+//!
 //! A deletion goes along, though the document was made again, where the new document does not
-//! remember it: what the document had before, and the destination still has, goes with the deletion.
+//! remember it: what the document had before, and the destination still has, goes with it.
 
 use jackdaw_common::{Etag, TransactionMark, Version};
 use jackdaw_proto::convert::replication::OutgoingItem;
@@ -50,7 +52,13 @@ impl Selection {
         if deletion.is_some_and(|deletion| !version.remembers(deletion)) {
             return None;
         }
-        let superseded = chosen.take()?;
+        let superseded = match chosen.as_mut().filter(|chosen| chosen.is_kept()) {
+            Some(kept) => {
+                kept.make_past();
+                None
+            }
+            None => chosen.take(),
+        };
         let last = self.spans.last()?.last;
         while self.spans.last().is_some_and(|span| span.first.first > previous) {
             self.spans.pop();
@@ -58,7 +66,7 @@ impl Selection {
         if let Some(span) = self.spans.last_mut() {
             span.last = last;
         }
-        Some(superseded.bytes())
+        superseded.map(|superseded| superseded.bytes())
     }
 
     /// The row that came is to be sent.

@@ -2,6 +2,7 @@
 //! show a destination nothing but states of the source.
 
 mod pitfalls;
+mod revisions;
 
 use jackdaw_common::{Lineage, RunId};
 use std::collections::BTreeMap;
@@ -97,6 +98,7 @@ async fn arrive(here: &Store, source: u8, versions: &[(&str, ChangeVector, Optio
             etag: etag(number),
             transaction: TransactionMark { first: etag(number), rows: 1 },
             minted: *minted,
+            past: false,
             version: Version {
                 id: id.parse().unwrap(),
                 collection: Collection::default(),
@@ -108,6 +110,7 @@ async fn arrive(here: &Store, source: u8, versions: &[(&str, ChangeVector, Optio
                 },
                 attachments: Attachments::default(),
                 since: ChangeVector::empty(),
+                kept: None,
             },
         })
     });
@@ -241,11 +244,8 @@ async fn an_earlier_life_ends_in_the_whole_chain() {
     follow(&head).await;
     follow(&middle).await;
     let (to_middle, to_end) = (begin(&middle, 1).await, begin(&end, 2).await);
-    let add = Command::Increment {
-        id: "d".parse().unwrap(),
-        name: "likes".parse().unwrap(),
-        delta: 5,
-    };
+    let add =
+        Command::Increment { id: "d".parse().unwrap(), name: "likes".parse().unwrap(), delta: 5 };
     write(&head, vec![put("d", "1"), add]).await;
     let at_middle = send(&head, &middle, &to_middle, 100, Etag::ZERO).await;
     let at_end = send(&middle, &end, &to_end, 100, Etag::ZERO).await;

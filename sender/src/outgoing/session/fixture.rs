@@ -94,6 +94,7 @@ pub(super) async fn arrived(store: &Store, minted: Entry) -> u64 {
         etag: etag(1),
         transaction: TransactionMark { first: etag(1), rows: 1 },
         minted: Some(minted),
+        past: false,
         version: Version {
             id: "theirs".parse().unwrap(),
             collection: Collection::default(),
@@ -102,6 +103,7 @@ pub(super) async fn arrived(store: &Store, minted: Entry) -> u64 {
             content: Content::Tombstone,
             attachments: Attachments::default(),
             since: ChangeVector::empty(),
+            kept: None,
         },
     };
     let incoming = Incoming {

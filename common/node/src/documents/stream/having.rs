@@ -5,10 +5,10 @@
 
 use jackdaw_common::{
     DocumentId,
-    item::series::{SeriesTime, Span},
+    item::series::{SeriesSummary, SeriesTime, Span},
 };
 use jackdaw_proto::convert::documents::series as convert;
-use jackdaw_store::{SeriesSummary, Snapshot, StoreError};
+use jackdaw_store::{Snapshot, StoreError};
 
 use super::part::{Entry, Part};
 use crate::documents::{counters, series};

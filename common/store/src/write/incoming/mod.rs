@@ -4,6 +4,7 @@
 //! vector (invariants I5, I6). Transactions of the source stay transactions here.
 
 mod merging;
+mod revisions;
 
 use jackdaw_common::{
     AttachmentName, BlobHash, ChangeVector, Content, ContentHash, DatabaseId, DocumentId, Entry,
@@ -170,7 +171,9 @@ pub(crate) fn apply(
     // Before the items take etags of their own, which the source cannot have seen.
     let items = batch.items.iter().map(|item| &item.item.version.vector);
     check_claims(work, items.chain(&batch.frontier))?;
+    revisions::check_claims(work, &batch.items)?;
     work.begin(now);
+    work.arrives();
     work.references.bring(batch.brought);
     let mut applied = Applied::default();
     let mut transaction = None;
@@ -219,12 +222,13 @@ pub(super) fn check_claims<'v>(
 ) -> Result<(), ApplyError> {
     let (own, last) = (work.header.incarnation, work.header.last_etag);
     for vector in vectors {
-        let claimed = vector.etag_of(own);
-        if claimed > last {
-            return Err(ApplyError::FrontierForged { claimed, last });
-        }
+        check_claim(vector.etag_of(own), last)?;
     }
     Ok(())
+}
+
+fn check_claim(claimed: Etag, last: Etag) -> Result<(), ApplyError> {
+    if claimed > last { Err(ApplyError::FrontierForged { claimed, last }) } else { Ok(()) }
 }
 
 /// What this database writes next must fit into the database vector too.
@@ -238,29 +242,35 @@ fn check_room(header: &Header) -> Result<(), TooManyEntries> {
 }
 
 fn one(work: &mut Work<'_>, item: IncomingItem, applied: &mut Applied) -> Result<(), ApplyError> {
-    let IncomingItem { item: Item { minted, version, .. }, hash } = item;
+    let IncomingItem { item: Item { minted, past, version, .. }, hash } = item;
     let present = work.present(&version.id)?;
     if version.content.is_part() {
         return Ok(part(work, &present, version, minted, applied)?);
     }
-    let seen =
-        Seen { vector: version.vector.clone(), tombstone: version.content.is_tombstone(), hash };
     if let Some(missing) = work.references.missing(work.overlay, &version.attachments)? {
         let (name, hash) = (missing.name.clone(), missing.hash);
         return Err(ApplyError::ContentMissing { id: version.id, name, hash });
     }
+    if past {
+        return Ok(revisions::late(work, version, minted, Known::Covered, applied)?);
+    }
+    let seen =
+        Seen { vector: version.vector.clone(), tombstone: version.content.is_tombstone(), hash };
     let holder = Holder { vector: &work.header.vector, retired: &work.header.origin.retired };
     match decide(&seen, &present.heads, holder) {
-        Decision::Ignore(known) => applied.ignore(known),
+        Decision::Ignore(known) => revisions::late(work, version, minted, known, applied)?,
         Decision::Replace => {
+            work.keep_versions(&present, |_| true)?;
             work.replace(&present, version, hash, minted)?;
             applied.applied += 1;
         }
         Decision::Merge(vector) => {
+            work.keep_arriving(version.clone(), minted)?;
             work.merge(&present, version, vector)?;
             applied.merged += 1;
         }
         Decision::Conflict { superseded } => {
+            work.keep_versions(&present, |at| superseded.contains(&at))?;
             work.add(&present, &superseded, version, hash, minted)?;
             applied.conflicted += 1;
         }
@@ -276,7 +286,8 @@ fn part(
     minted: Option<Entry>,
     applied: &mut Applied,
 ) -> Result<(), StoreError> {
-    if present.buries(version.context()) {
+    let removed = matches!(version.content, Content::RevisionTombstone(_));
+    if !removed && present.buries(version.context()) {
         // It was written without knowing that the document was deleted, and went with it.
         applied.ignore(Known::Forgotten);
         return Ok(());
@@ -284,6 +295,7 @@ fn part(
     let outcome = match version.content.clone() {
         Content::Counter(counter) => merging::counter(work, version, counter, minted)?,
         Content::Segment(segment) => merging::segment(work, version, segment, minted)?,
+        Content::RevisionTombstone(removed) => revisions::removed(work, version, removed, minted)?,
         Content::Document(_) | Content::Tombstone => return Ok(()),
     };
     match outcome {

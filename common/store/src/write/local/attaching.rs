@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use jackdaw_common::{
-    Attachment, AttachmentName, Attachments, ChangeVector, Content, ContentType, DocumentId,
-    Timestamp, Version, item::attachment::Attached,
+    Attachment, AttachmentName, Attachments, Content, ContentType, DocumentId, Timestamp,
+    item::attachment::Attached,
 };
 
-use super::{TransactError, Written, minted};
+use super::{Draft, Minting, TransactError, Written};
 use crate::{
     contents::Staged,
     error::StoreError,
@@ -53,17 +53,15 @@ pub(super) fn attach(
     let Attaching { name, content_type, content } = new;
     let (hash, size) = (content.hash(), content.size());
     // The entry that this write mints: the next row is its.
-    let (vector, origin) = minted(work, present)?;
+    let minting = Minting::new(work, present)?;
     work.references.bring_one(content);
-    let attachment = Attachment { name, content_type, hash, size, origin };
+    let attachment = Attachment { name, content_type, hash, size, origin: minting.entry };
     let attachments = head.attachments.with(attachment);
     if let Err(error) = attachments.check() {
         return Err(TransactError::Attachments { command, id, error });
     }
-    let version = rewritten(work, head, vector, attachments, now)?;
-    let hash = version.content_hash();
-    let head = work.replace(present, version, hash, Some(origin))?;
-    Ok(Written { id: head.id, vector: head.seen.vector, etag: head.etag, value: None })
+    let draft = rewritten(work, head, attachments)?;
+    Ok(minting.write(work, present, draft, now)?)
 }
 
 /// Removes an attachment from a document.
@@ -79,11 +77,9 @@ pub(super) fn detach(
     let Some(head) = head.filter(|head| head.attachments.get(name).is_some()) else {
         return Ok(Written::nothing(id));
     };
-    let (vector, origin) = minted(work, present)?;
-    let version = rewritten(work, head, vector, head.attachments.without(name), now)?;
-    let hash = version.content_hash();
-    let head = work.replace(present, version, hash, Some(origin))?;
-    Ok(Written { id: head.id, vector: head.seen.vector, etag: head.etag, value: None })
+    let minting = Minting::new(work, present)?;
+    let draft = rewritten(work, head, head.attachments.without(name))?;
+    Ok(minting.write(work, present, draft, now)?)
 }
 
 fn live<'p>(
@@ -98,18 +94,10 @@ fn live<'p>(
 }
 
 /// The document that `head` is of, with other attachments.
-fn rewritten(
-    work: &Work<'_>,
-    head: &Head,
-    vector: ChangeVector,
-    attachments: Attachments,
-    now: Timestamp,
-) -> Result<Version, StoreError> {
-    Ok(Version {
+fn rewritten(work: &Work<'_>, head: &Head, attachments: Attachments) -> Result<Draft, StoreError> {
+    Ok(Draft {
         id: head.id.clone(),
         collection: head.collection.clone(),
-        vector,
-        last_modified: now,
         content: Content::Document(work.body(head)?),
         attachments,
         since: head.since.clone(),

@@ -10,6 +10,7 @@ mod counting;
 mod exchanging;
 mod generated;
 mod identities;
+mod minting;
 mod numbers;
 
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use jackdaw_common::{
     AttachmentName, Attachments, ChangeVector, Collection, Content, ContentType, CounterName,
-    DocumentId, Entry, Etag, Timestamp, Version,
+    DocumentId, Etag, Timestamp, Version,
     conflict::local_base,
     item::{
         attachment::AttachmentsError,
@@ -35,6 +36,7 @@ pub use exchanging::{Exchange, ExchangeError, Exchanged};
 use generated::complete;
 pub use identities::Numbering;
 pub(crate) use identities::number;
+use minting::{Draft, Minting};
 
 /// The vector a document must have for a write to go on; empty: it must not exist.
 pub type Expected = Option<ChangeVector>;
@@ -384,6 +386,7 @@ impl Holder {
             content,
             attachments: Attachments::default(),
             since: seen.since,
+            kept: None,
         }
     }
 }
@@ -404,15 +407,11 @@ fn put(
     content: Content,
     now: Timestamp,
 ) -> Result<Written, StoreError> {
-    let (vector, minted) = minted(work, present)?;
     let deleted = content.is_tombstone();
     let attachments = if deleted { Attachments::default() } else { attachments(present) };
     let since = if deleted { ChangeVector::empty() } else { present.since() };
-    let version =
-        Version { id, collection, vector, last_modified: now, content, attachments, since };
-    let hash = version.content_hash();
-    let head = work.replace(present, version, hash, Some(minted))?;
-    Ok(Written { id: head.id, vector: head.seen.vector, etag: head.etag, value: None })
+    let minting = Minting::new(work, present)?;
+    minting.write(work, present, Draft { id, collection, content, attachments, since }, now)
 }
 
 fn delete(
@@ -430,17 +429,6 @@ fn delete(
         |head| (head.id.clone(), head.collection.clone()),
     );
     put(work, present, id, collection, Content::Tombstone, now)
-}
-
-/// The vector of a local write.
-pub(super) fn minted(
-    work: &mut Work<'_>,
-    present: &Present,
-) -> Result<(ChangeVector, Entry), StoreError> {
-    let mut vector = local_base(&present.heads, &work.header.vector);
-    let entry = work.mint()?;
-    vector.raise(entry);
-    Ok((vector, entry))
 }
 
 fn check(

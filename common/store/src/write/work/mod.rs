@@ -3,6 +3,7 @@
 //! Rows are kept open until their transaction ends, since each says how many there are.
 
 mod parts;
+mod revisions;
 
 use std::{collections::HashSet, sync::Arc};
 
@@ -50,6 +51,11 @@ impl Present {
         matches!(self.heads.as_slice(), [one] if one.seen.tombstone)
     }
 
+    /// Whether a version of it is live.
+    pub(crate) fn is_alive(&self) -> bool {
+        self.heads.iter().any(|head| !head.seen.tombstone)
+    }
+
     /// Whether several versions stand side by side.
     pub(crate) fn is_conflict(&self) -> bool {
         self.heads.len() > 1
@@ -67,6 +73,8 @@ pub(crate) struct Work<'w> {
     /// Bytes that the rows take encoded on the stream, at most.
     encoded: usize,
     pub(super) references: References,
+    /// Whether the rows are another database's: of its transactions each version counts.
+    arriving: bool,
 }
 
 impl<'w> Work<'w> {
@@ -74,7 +82,13 @@ impl<'w> Work<'w> {
     pub(crate) fn new(overlay: &'w mut Overlay, header: Header, run: RunId) -> Self {
         let references = References::default();
         let (first, rows) = (Etag::ZERO, Vec::new());
-        Self { overlay, header, run, stamp: None, first, rows, encoded: 0, references }
+        let (stamp, encoded, arriving) = (None, 0, false);
+        Self { overlay, header, run, stamp, first, rows, encoded, references, arriving }
+    }
+
+    /// What is written now is another database's.
+    pub(crate) fn arrives(&mut self) {
+        self.arriving = true;
     }
 
     /// Fixes the commit stamp: never at or before an earlier one (storage, "Commit stamps").
@@ -224,7 +238,8 @@ impl<'w> Work<'w> {
         merged: ChangeVector,
     ) -> Result<(), StoreError> {
         let tombstones = present.heads.iter().filter(|head| head.seen.tombstone);
-        let mut kept = Version { vector: merged, ..incoming };
+        // Each of them is a revision of its own, where it is one.
+        let mut kept = Version { vector: merged, kept: None, ..incoming };
         for head in tombstones {
             let (here, there) = (&head.collection, &kept.collection);
             let one = (head.last_modified, here.as_str(), head.id.as_str());
@@ -238,13 +253,17 @@ impl<'w> Work<'w> {
         self.replace(present, kept, hash, None).map(drop)
     }
 
-    /// Forgets the deletion at `etag`, the only thing there is of its document.
-    pub(crate) fn forget(&mut self, document: Bytes, etag: Etag) {
+    /// Forgets a deletion, the only thing there is of its document but for what is kept of it.
+    pub(crate) fn forget(&mut self, document: Bytes, head: &Head) -> Result<(), StoreError> {
+        let etag = head.etag;
         self.overlay.delete(keys::TOMBSTONES, document);
-        self.overlay.delete(keys::CHANGES, keys::change(etag));
+        if !(head.kept && self.leave_to_revision(revision_key(head), etag)?) {
+            self.overlay.delete(keys::CHANGES, keys::change(etag));
+        }
         self.count(keys::TOMBSTONES, false);
         let floor = &mut self.header.tombstone_floor;
         *floor = etag.max(*floor);
+        Ok(())
     }
 
     fn remove_heads(&mut self, present: &Present) {
@@ -263,14 +282,20 @@ impl<'w> Work<'w> {
     fn supersede(&mut self, gone: Vec<Superseded>) -> Result<(), StoreError> {
         let mut history = Vec::new();
         for row in gone {
-            if self.take_own(row.etag) {
-                // Nobody has seen it, and nobody will.
-                self.references.lose(row.contents.into_iter());
-            } else if self.header.followers.is_empty() {
-                self.overlay.delete(keys::CHANGES, keys::change(row.etag));
-                self.references.lose(row.contents.into_iter());
-            } else {
+            let own = self.own(row.etag).is_some();
+            if own && row.kept && !self.arriving {
+                self.take_revision_back(row.etag)?;
+            }
+            if !own && !self.header.followers.is_empty() {
                 history.push(row);
+            } else if row.kept && self.leave_row_to_revision(row.etag)? {
+                // It stays where it is, as what it is from now on.
+            } else {
+                // Of its own transaction nobody has seen it, and nobody will.
+                if !self.take_own(row.etag) {
+                    self.overlay.delete(keys::CHANGES, keys::change(row.etag));
+                }
+                self.references.lose(row.contents.into_iter());
             }
         }
         if !history.is_empty() {
@@ -286,7 +311,10 @@ impl<'w> Work<'w> {
     pub(crate) fn body(&self, head: &Head) -> Result<Bytes, StoreError> {
         match self.content(head.etag)? {
             Content::Document(body) => Ok(body),
-            Content::Tombstone | Content::Counter(_) | Content::Segment(_) => {
+            Content::Tombstone
+            | Content::Counter(_)
+            | Content::Segment(_)
+            | Content::RevisionTombstone(_) => {
                 let key = keys::change(head.etag);
                 Err(corrupt(keys::CHANGES, &key, RowError("is no document".to_owned())))
             }
@@ -295,14 +323,18 @@ impl<'w> Work<'w> {
 
     /// What the row at `etag` says, which another row leads to.
     fn content(&self, etag: Etag) -> Result<Content, StoreError> {
+        Ok(self.change(etag)?.version.content)
+    }
+
+    /// The row at `etag`, which another row leads to.
+    fn change(&self, etag: Etag) -> Result<ChangeRow, StoreError> {
         if let Some(row) = self.own(etag).and_then(|at| self.rows.get(at)?.as_ref()) {
-            return Ok(row.version.content.clone());
+            return Ok(row.clone());
         }
         let key = keys::change(etag);
         let missing = || corrupt(keys::CHANGES, &key, RowError("missing".to_owned()));
         let row = self.overlay.row(keys::CHANGES, &key)?.ok_or_else(missing)?;
-        let row = ChangeRow::decode(etag, row);
-        Ok(row.map_err(|error| corrupt(keys::CHANGES, &key, error))?.version.content)
+        ChangeRow::decode(etag, row).map_err(|error| corrupt(keys::CHANGES, &key, error))
     }
 
     /// Takes back a row that this very transaction wrote; false for any other row.
@@ -334,6 +366,7 @@ impl<'w> Work<'w> {
     ) -> Result<Head, StoreError> {
         let head = Head::of(self.next_etag()?, &version, hash);
         self.references.gain(&version.attachments);
+        self.remember(head.etag, &version, false)?;
         self.row(version, minted, previous, conflicted)?;
         Ok(head)
     }
@@ -402,9 +435,15 @@ fn superseded<'h>(heads: impl Iterator<Item = &'h Head>, by: &Attachments) -> Ve
             etag: head.etag,
             bytes: head.size + list + SUPERSEDED_BYTES + detached_bytes(head, by),
             contents: head.attachments.as_slice().iter().map(|one| one.hash).collect(),
+            kept: head.kept,
         }
     };
     heads.map(row).collect()
+}
+
+/// Where the revision of a version that is kept stands.
+fn revision_key(head: &Head) -> Bytes {
+    keys::revision(&head.id, head.last_modified, head.vector())
 }
 
 /// Bytes of the contents that `head` has and a version with these attachments has not.

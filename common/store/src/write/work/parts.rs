@@ -217,7 +217,8 @@ impl Work<'_> {
         let live =
             if table == keys::COUNTERS { &mut header.counters } else { &mut header.series_entries };
         *live = live.saturating_sub(head.part.live());
-        Superseded { etag: head.etag, bytes: head.bytes + SUPERSEDED_BYTES, contents: Vec::new() }
+        let bytes = head.bytes + SUPERSEDED_BYTES;
+        Superseded { etag: head.etag, bytes, contents: Vec::new(), kept: false }
     }
 
     fn part<P: Part>(
@@ -280,7 +281,7 @@ impl Work<'_> {
         Ok(before.into_iter().map(|(key, head)| self.remove(table, key, &head)).collect())
     }
 
-    fn parts_of<P: Part>(
+    pub(super) fn parts_of<P: Part>(
         &self,
         table: Table,
         document: &[u8],
@@ -335,6 +336,10 @@ pub(crate) enum Minting {
 /// Etag and vector of the last segment that was written.
 pub(crate) type Last = (Etag, ChangeVector);
 
-fn decode<P: Part>(table: Table, key: &[u8], row: Bytes) -> Result<PartHead<P>, StoreError> {
+pub(super) fn decode<P: Part>(
+    table: Table,
+    key: &[u8],
+    row: Bytes,
+) -> Result<PartHead<P>, StoreError> {
     P::decode(row).map_err(|error| corrupt(table, key, error))
 }

@@ -4,4 +4,5 @@ mod applying;
 mod conflicts;
 mod lineage;
 mod reconciling;
+mod revisions;
 mod sessions;

@@ -1,5 +1,7 @@
 //! Every row of a database against every other: nothing missing, nothing left over, counts exact.
 
+mod revisions;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
@@ -53,7 +55,10 @@ pub(crate) fn audit(snapshot: &Snapshot) {
     rows.retain(|row| !superseded.contains(&row.etag));
     let parts = parts(snapshot, &rows);
     let of_rows: Vec<_> = rows.iter().map(|row| row.etag).collect();
-    let of_heads: BTreeSet<_> = etags.keys().copied().chain(parts).collect();
+    let past = revisions::audit(snapshot, &superseded, &etags);
+    let trims = revisions::trims(snapshot);
+    let of_heads = etags.keys().copied().chain(parts).chain(past).chain(trims);
+    let of_heads: BTreeSet<_> = of_heads.collect();
     let of_heads: Vec<_> = of_heads.into_iter().collect();
     assert_eq!(of_rows, of_heads, "rows of changes, and what leads to them");
     for row in &rows {

@@ -2,7 +2,7 @@
 //! two stores.
 
 use jackdaw_common::{
-    ChangeVector, Etag,
+    ChangeVector, Etag, Item,
     batch::{BatchLimits, Filling},
 };
 
@@ -21,7 +21,9 @@ fn take(
     let mut items = Vec::new();
     let mut last = after;
     for row in snapshot.changes_after(after) {
-        let item = row.unwrap().into_item();
+        let row = row.unwrap();
+        let past = snapshot.is_past(&row).unwrap();
+        let item = Item { past, ..row.into_item() };
         if !filling.takes(item.transaction) {
             return (items, last, None);
         }

@@ -233,6 +233,7 @@ pub(crate) fn arriving(
         etag: etag(number),
         transaction: mark(number, 1),
         minted: None,
+        past: false,
         version: Version {
             id: id(document),
             collection: "Users".parse().unwrap(),
@@ -241,6 +242,7 @@ pub(crate) fn arriving(
             content,
             attachments: Attachments::default(),
             since: ChangeVector::empty(),
+            kept: None,
         },
     }
 }

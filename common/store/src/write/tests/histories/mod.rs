@@ -7,3 +7,4 @@ mod parts;
 mod recount;
 mod regressions;
 mod restores;
+mod revisions;

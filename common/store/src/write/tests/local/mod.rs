@@ -6,4 +6,5 @@ mod generated;
 mod identities;
 mod midway;
 pub(crate) mod parts;
+pub(crate) mod revisions;
 mod transactions;

@@ -2,9 +2,9 @@
 
 use jackdaw_common::{Attachment, Attachments, BlobHash, Entry, IncarnationId};
 
-use super::codec::{RowError, RowReader, RowWriter};
+use super::{RowError, RowReader, RowWriter};
 
-pub(super) fn write(row: &mut RowWriter, attachments: &Attachments) {
+pub(in crate::tables) fn write(row: &mut RowWriter, attachments: &Attachments) {
     row.varint(attachments.len() as u64);
     for attachment in attachments.as_slice() {
         row.string(attachment.name.as_str().as_bytes());
@@ -16,7 +16,7 @@ pub(super) fn write(row: &mut RowWriter, attachments: &Attachments) {
     }
 }
 
-pub(super) fn read(row: &mut RowReader) -> Result<Attachments, RowError> {
+pub(in crate::tables) fn read(row: &mut RowReader) -> Result<Attachments, RowError> {
     let mut list = Vec::new();
     for _ in 0..row.varint()? {
         list.push(Attachment {

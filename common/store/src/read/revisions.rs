@@ -1,0 +1,106 @@
+//! Revisions of a snapshot.
+
+use bytes::Bytes;
+use jackdaw_common::{ChangeVector, DocumentId, RevisionsConfiguration};
+
+use super::Snapshot;
+use crate::{
+    engine::{Direction, ScanRange},
+    error::StoreError,
+    keys,
+    tables::{
+        changes::ChangeRow,
+        revisions::{Ledger, Revision},
+    },
+    write::corrupt,
+};
+
+impl Snapshot {
+    /// Of which collections revisions are kept.
+    pub fn revisions_configuration(&self) -> &RevisionsConfiguration {
+        &self.header().origin.revisions
+    }
+
+    /// How many revisions a document has.
+    ///
+    /// # Errors
+    ///
+    /// A row that does not read back, or the engine's.
+    pub fn count_revisions(&self, id: &DocumentId) -> Result<u64, StoreError> {
+        if self.header().revisions == 0 {
+            return Ok(0);
+        }
+        let key = keys::ledger(id.key().as_bytes());
+        let Some(row) = self.engine.get(keys::REVISIONS, &key)? else { return Ok(0) };
+        let ledger = Ledger::decode(row).map_err(|it| corrupt(keys::REVISIONS, &key, it))?;
+        Ok(ledger.count)
+    }
+
+    /// The revisions of a document, the newest first, each with the place behind which a list of
+    /// them goes on; behind `after`, where given.
+    pub fn revisions(
+        &self,
+        id: &DocumentId,
+        after: Option<&Bytes>,
+    ) -> impl Iterator<Item = Result<(Bytes, Revision), StoreError>> + Send + '_ {
+        let ledger = keys::ledger(id.key().as_bytes());
+        let mut range = ScanRange::prefix(&ledger);
+        range.start = ScanRange::after(ledger.clone()).start;
+        if let Some(after) = after {
+            let place = [&ledger[..], after].concat();
+            range.end = std::ops::Bound::Excluded(place.into());
+        }
+        let prefix = ledger.len();
+        self.engine.scan(keys::REVISIONS, range, Direction::Backward).map(move |entry| {
+            let (key, row) = entry?;
+            let revision =
+                Revision::decode(row).map_err(|it| corrupt(keys::REVISIONS, &key, it))?;
+            Ok((key.slice(prefix..), revision))
+        })
+    }
+
+    /// The revision of a document that has this vector, with its body.
+    ///
+    /// # Errors
+    ///
+    /// A row that does not read back, or the engine's.
+    pub fn revision(
+        &self,
+        id: &DocumentId,
+        vector: &ChangeVector,
+    ) -> Result<Option<ChangeRow>, StoreError> {
+        for entry in self.revisions(id, None) {
+            let (_, revision) = entry?;
+            if revision.vector == *vector {
+                return self.revised(&revision).map(Some);
+            }
+        }
+        Ok(None)
+    }
+
+    /// The version that a revision is.
+    ///
+    /// # Errors
+    ///
+    /// A row that does not read back, or the engine's.
+    pub fn revised(&self, revision: &Revision) -> Result<ChangeRow, StoreError> {
+        self.change(revision.etag)
+    }
+
+    /// Whether a row of `changes` is a revision and nothing else: another version has taken its
+    /// place, and every task has passed that.
+    ///
+    /// # Errors
+    ///
+    /// A row that does not read back, or the engine's.
+    pub fn is_past(&self, row: &ChangeRow) -> Result<bool, StoreError> {
+        let version = &row.version;
+        if version.kept.is_none() {
+            return Ok(false);
+        }
+        let key = keys::revision(&version.id, version.last_modified, &version.vector);
+        let Some(value) = self.engine.get(keys::REVISIONS, &key)? else { return Ok(false) };
+        let revision = Revision::decode(value).map_err(|it| corrupt(keys::REVISIONS, &key, it))?;
+        Ok(revision.past && revision.etag == row.etag)
+    }
+}

@@ -1,0 +1,450 @@
+//! Revisions of documents, as an intent reads and writes them.
+//!
+//! A version that is kept stays where it is, in `changes`; a row of `revisions` leads to it from
+//! the beginning. It is the only one that does once another version has taken its place, and every
+//! task has passed that.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use jackdaw_common::{
+    Attachments, ChangeVector, Collection, Content, Counter, DocumentId, Entry, Etag, Timestamp,
+    Version,
+    item::{
+        Extent, Kept, KeptCounter, KeptParts, RevisionsRule,
+        revision::{left, removal},
+        series::SeriesSummary,
+    },
+    limits::{REVISION_PARTS_ROWS_MAX, REVISIONS_TRIMMED_MAX},
+};
+
+use super::{Present, SUPERSEDED_BYTES, Work, corrupt, parts};
+use crate::{
+    engine::{Direction, ScanRange},
+    error::StoreError,
+    keys,
+    tables::{
+        history::Superseded,
+        revisions::{Ledger, Revision, Trim},
+    },
+};
+
+impl Work<'_> {
+    /// How revisions of a collection are kept, if any are.
+    pub(crate) fn rule(&self, collection: &Collection) -> Option<&RevisionsRule> {
+        self.header.origin.revisions.rule(collection)
+    }
+
+    /// That a version of a document is kept under `by`, with what the document has now.
+    pub(crate) fn kept(&self, id: &DocumentId, by: Entry) -> Result<Arc<Kept>, StoreError> {
+        let by = ChangeVector::from_entries([by]);
+        let mut parts = KeptParts::default();
+        if self.header.parts > 0 {
+            let mut rows = REVISION_PARTS_ROWS_MAX;
+            self.keep_counters(id, &mut parts, &mut rows)?;
+            self.keep_series(id, &mut parts, &mut rows)?;
+        }
+        Ok(Arc::new(Kept { by, parts }))
+    }
+
+    /// Now, or, where a clock went back, a time behind the revisions there are of a document: they
+    /// are kept and listed by time.
+    pub(crate) fn behind_revisions(
+        &self,
+        id: &DocumentId,
+        now: Timestamp,
+    ) -> Result<Timestamp, StoreError> {
+        let last = self.ledger(id.key().as_bytes())?.last_modified;
+        Ok(now.max(last.plus_micros(1)))
+    }
+
+    fn keep_counters(
+        &self,
+        id: &DocumentId,
+        parts: &mut KeptParts,
+        rows: &mut usize,
+    ) -> Result<(), StoreError> {
+        let range = ScanRange::prefix(&keys::parts(id.key().as_bytes()));
+        for entry in self.overlay.scan(keys::COUNTERS, range, Direction::Forward) {
+            let (key, row) = entry?;
+            if *rows == 0 || parts.is_full() {
+                parts.more = true;
+                return Ok(());
+            }
+            *rows -= 1;
+            let counter = parts::decode::<Counter>(keys::COUNTERS, &key, row)?.part;
+            if !counter.partials.is_empty() {
+                let value = counter.partials.value().ok();
+                parts.counters.push(KeptCounter { name: counter.name, value });
+            }
+        }
+        Ok(())
+    }
+
+    fn keep_series(
+        &self,
+        id: &DocumentId,
+        parts: &mut KeptParts,
+        rows: &mut usize,
+    ) -> Result<(), StoreError> {
+        let range = ScanRange::prefix(&keys::parts(id.key().as_bytes()));
+        for entry in self.overlay.scan(keys::SEGMENTS, range, Direction::Forward) {
+            let (key, row) = entry?;
+            if *rows == 0 || parts.is_full() {
+                parts.more = true;
+                // It may be one of which there is more.
+                parts.series.pop();
+                return Ok(());
+            }
+            *rows -= 1;
+            let extent = parts::decode::<Extent>(keys::SEGMENTS, &key, row)?.part;
+            let Some(bounds) = extent.bounds else { continue };
+            match parts.series.last_mut().filter(|last| last.name == extent.name) {
+                Some(last) => {
+                    last.entries += extent.live;
+                    last.bounds = last.bounds.to(&bounds);
+                }
+                None => {
+                    let (name, entries) = (extent.name, extent.live);
+                    parts.series.push(SeriesSummary { name, entries, bounds });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps the live versions of a document which their writers did not, now that others take
+    /// their place: what was written before anybody wanted revisions, or where nobody does.
+    pub(crate) fn keep_versions(
+        &mut self,
+        present: &Present,
+        gone: impl Fn(usize) -> bool,
+    ) -> Result<(), StoreError> {
+        if self.header.origin.revisions.is_empty() {
+            return Ok(());
+        }
+        for (at, head) in present.heads.iter().enumerate() {
+            let kept = head.seen.tombstone || head.kept || self.own(head.etag).is_some();
+            if kept || !gone(at) || self.rule(&head.collection).is_none() {
+                continue;
+            }
+            if self.revision(&super::revision_key(head))?.is_some() {
+                // Another database has kept it already.
+                continue;
+            }
+            let row = self.change(head.etag)?;
+            let by = self.mint()?;
+            let kept = Some(self.kept(&head.id, by)?);
+            self.keep(Version { kept, ..row.version }, row.minted)?;
+        }
+        Ok(())
+    }
+
+    /// Gives a version a row as a revision, and as nothing else.
+    fn keep(&mut self, version: Version, minted: Option<Entry>) -> Result<(), StoreError> {
+        self.references.gain(&version.attachments);
+        self.remember(self.next_etag()?, &version, true)?;
+        self.row(version, minted, Etag::ZERO, false)
+    }
+
+    /// Takes a version in that has come as a revision, or too late to be anything else; answers
+    /// whether there was something to write.
+    pub(crate) fn keep_arriving(
+        &mut self,
+        version: Version,
+        minted: Option<Entry>,
+    ) -> Result<bool, StoreError> {
+        let Some(kept) = &version.kept else { return Ok(false) };
+        let key = keys::revision(&version.id, version.last_modified, &version.vector);
+        let before = self.revision(&key)?;
+        // What has been seen and is not there was removed, as far as that is remembered, and else.
+        let mut gone = self.header.vector.clone();
+        if let Some(trim) = self.trim(version.id.key().as_bytes())? {
+            gone.merge_from(&trim.removed);
+        }
+        let retired = &self.header.origin.retired;
+        let mut by = left(&kept.by, &gone).without(retired);
+        if let Some(before) = &before {
+            by = left(&by, &before.by).merge(&before.by);
+        }
+        if before.map_or_else(|| by.is_empty(), |before| before.by == by) {
+            return Ok(false);
+        }
+        let kept = Some(Arc::new(Kept { by, parts: kept.parts.clone() }));
+        self.keep(Version { kept, ..version }, minted)?;
+        Ok(true)
+    }
+
+    /// Has a row of `revisions` lead to a version that is kept, which gets its row at `etag`.
+    pub(super) fn remember(
+        &mut self,
+        etag: Etag,
+        version: &Version,
+        past: bool,
+    ) -> Result<(), StoreError> {
+        let Some(kept) = &version.kept else { return Ok(()) };
+        let document = version.id.key().as_bytes();
+        if self.trim(document)?.is_some_and(|trim| trim.removed.covers(&kept.by)) {
+            return Ok(());
+        }
+        let key = keys::revision(&version.id, version.last_modified, &version.vector);
+        let revision = Revision {
+            etag,
+            by: kept.by.clone(),
+            vector: version.vector.clone(),
+            last_modified: version.last_modified,
+            collection: version.collection.clone(),
+            size: version.content.bytes() as u64,
+            tombstone: version.content.is_tombstone(),
+            past,
+        };
+        let mut ledger = self.ledger(document)?;
+        match self.revision(&key)? {
+            // It has come over another way, or others keep it too.
+            Some(before) => {
+                ledger.add_to(&revision.by);
+                self.release(&before)?;
+            }
+            None => {
+                ledger.add(&revision);
+                self.header.revisions += 1;
+            }
+        }
+        self.set_ledger(document, &ledger);
+        self.overlay.put(keys::REVISIONS, key, revision.encode());
+        Ok(())
+    }
+
+    fn revision(&self, key: &[u8]) -> Result<Option<Revision>, StoreError> {
+        let row = self.overlay.row(keys::REVISIONS, key)?;
+        row.map(|row| decode_revision(key, row)).transpose()
+    }
+
+    fn ledger(&self, document: &[u8]) -> Result<Ledger, StoreError> {
+        let key = keys::ledger(document);
+        let Some(row) = self.overlay.row(keys::REVISIONS, &key)? else {
+            return Ok(Ledger::default());
+        };
+        Ledger::decode(row).map_err(|error| corrupt(keys::REVISIONS, &key, error))
+    }
+
+    fn set_ledger(&mut self, document: &[u8], ledger: &Ledger) {
+        let key = keys::ledger(document);
+        if ledger.count == 0 {
+            self.overlay.delete(keys::REVISIONS, key);
+        } else {
+            self.overlay.put(keys::REVISIONS, key, ledger.encode());
+        }
+    }
+
+    /// A version at `etag` is nobody's but its revision's from now on, if it has one.
+    pub(super) fn leave_to_revision(&mut self, key: Bytes, etag: Etag) -> Result<bool, StoreError> {
+        let Some(revision) = self.revision(&key)?.filter(|it| it.etag == etag) else {
+            return Ok(false);
+        };
+        let row = Revision { past: true, ..revision }.encode();
+        self.overlay.put(keys::REVISIONS, key, row);
+        Ok(true)
+    }
+
+    /// The same of the version in a row.
+    pub(super) fn leave_row_to_revision(&mut self, etag: Etag) -> Result<bool, StoreError> {
+        let version = self.change(etag)?.version;
+        let key = keys::revision(&version.id, version.last_modified, &version.vector);
+        self.leave_to_revision(key, etag)
+    }
+
+    /// The version that this very transaction wrote at `etag` is no revision: nobody has seen it.
+    pub(super) fn take_revision_back(&mut self, etag: Etag) -> Result<(), StoreError> {
+        let version = self.change(etag)?.version;
+        let key = keys::revision(&version.id, version.last_modified, &version.vector);
+        if self.revision(&key)?.is_some_and(|it| it.etag == etag) {
+            let document = version.id.key().as_bytes();
+            let mut ledger = self.ledger(document)?;
+            self.remove_revision(key, &mut ledger);
+            self.set_ledger(document, &ledger);
+        }
+        Ok(())
+    }
+
+    fn remove_revision(&mut self, key: Bytes, ledger: &mut Ledger) {
+        self.overlay.delete(keys::REVISIONS, key);
+        ledger.count = ledger.count.saturating_sub(1);
+        self.header.revisions = self.header.revisions.saturating_sub(1);
+    }
+
+    /// Removes the row that a revision led to, unless something else leads to it.
+    fn release(&mut self, revision: &Revision) -> Result<(), StoreError> {
+        if !revision.past {
+            return Ok(());
+        }
+        let row = self.change(revision.etag)?;
+        let contents = row.version.attachments.as_slice().iter().map(|one| one.hash);
+        self.references.lose(contents);
+        if !self.take_own(revision.etag) {
+            self.overlay.delete(keys::CHANGES, keys::change(revision.etag));
+        }
+        Ok(())
+    }
+}
+
+/// What is removed.
+impl Work<'_> {
+    fn trim(&self, document: &[u8]) -> Result<Option<Trim>, StoreError> {
+        if self.header.trims == 0 {
+            return Ok(None);
+        }
+        let row = self.overlay.row(keys::TRIMS, document)?;
+        let decode = |row| Trim::decode(row).map_err(|it| corrupt(keys::TRIMS, document, it));
+        row.map(decode).transpose()
+    }
+
+    /// Removes the revisions of a document that its rule no longer keeps, the oldest first and so
+    /// many at most as one step may; answers how many those were.
+    pub(crate) fn trim_by(
+        &mut self,
+        id: &DocumentId,
+        rule: &RevisionsRule,
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
+        let ledger = self.ledger(id.key().as_bytes())?;
+        let excess = usize::try_from(rule.excess(ledger.count)).unwrap_or(usize::MAX);
+        let excess = excess.min(REVISIONS_TRIMMED_MAX);
+        if excess == 0 {
+            return Ok(0);
+        }
+        let (mut victims, mut stay, mut stays) = (Vec::new(), false, Vec::new());
+        for entry in self.revisions_of(id.key().as_bytes()) {
+            let (_, revision) = entry?;
+            stay |= victims.len() == excess || !rule.is_old(revision.last_modified, now);
+            if !stay {
+                victims.push(revision.by);
+            } else if ledger.ordered {
+                break;
+            } else {
+                stays.push(revision.by);
+            }
+        }
+        let removed = removal(victims.iter(), stays.iter());
+        self.remove_revisions(id, removed, now)
+    }
+
+    /// Removes all revisions of a document.
+    pub(crate) fn purge(&mut self, id: &DocumentId, now: Timestamp) -> Result<u64, StoreError> {
+        let mut all = Vec::new();
+        for entry in self.revisions_of(id.key().as_bytes()) {
+            all.push(entry?.1.by);
+        }
+        self.remove_revisions(id, removal(all.iter(), std::iter::empty()), now)
+    }
+
+    /// A client's removal.
+    fn remove_revisions(
+        &mut self,
+        id: &DocumentId,
+        removed: ChangeVector,
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
+        if removed.is_empty() {
+            return Ok(0);
+        }
+        let (mut vector, mut all) = (self.header.vector.clone(), removed);
+        if let Some(before) = self.trim(id.key().as_bytes())? {
+            vector.merge_from(&before.vector);
+            all.merge_from(&before.removed);
+        }
+        let by = self.mint()?;
+        vector.raise(by);
+        let version = Version {
+            id: id.clone(),
+            collection: Collection::default(),
+            vector,
+            last_modified: now,
+            content: Content::RevisionTombstone(all.clone()),
+            attachments: Attachments::default(),
+            since: ChangeVector::empty(),
+            kept: None,
+        };
+        self.write_trim(version, all, Some(by))
+    }
+
+    /// What is removed of a document's revisions, in the place of what was.
+    pub(crate) fn write_trim(
+        &mut self,
+        version: Version,
+        removed: ChangeVector,
+        minted: Option<Entry>,
+    ) -> Result<u64, StoreError> {
+        let id = version.id.clone();
+        let document = id.key().as_bytes();
+        let before = self.trim(document)?;
+        let mut ledger = self.ledger(document)?;
+        let mut gone = Vec::new();
+        for entry in self.revisions_of(document) {
+            let (key, revision) = entry?;
+            if removed.covers(&revision.by) {
+                gone.push((key, revision));
+            } else if ledger.ends_with_the_first_to_stay() {
+                break;
+            }
+        }
+        let count = gone.len() as u64;
+        for (key, revision) in gone {
+            self.release(&revision)?;
+            self.remove_revision(key, &mut ledger);
+        }
+        self.set_ledger(document, &ledger);
+        let superseded = before.as_ref().map(|before| Superseded {
+            etag: before.etag,
+            bytes: SUPERSEDED_BYTES,
+            contents: Vec::new(),
+            kept: false,
+        });
+        self.header.trims += u64::from(superseded.is_none());
+        let previous = before.map_or(Etag::ZERO, |before| before.etag);
+        self.supersede(superseded.into_iter().collect())?;
+        let trim = Trim { etag: self.next_etag()?, vector: version.vector.clone(), removed };
+        self.overlay.put(keys::TRIMS, Bytes::copy_from_slice(document), trim.encode());
+        self.row(version, minted, previous, false)?;
+        Ok(count)
+    }
+
+    /// What is known to be removed of a document's revisions, and what that has seen.
+    pub(crate) fn removed(&self, id: &DocumentId) -> Result<Option<Trim>, StoreError> {
+        self.trim(id.key().as_bytes())
+    }
+
+    /// Forgets what was removed of a document's revisions.
+    pub(crate) fn forget_trim(&mut self, document: Bytes, etag: Etag) {
+        self.overlay.delete(keys::TRIMS, document);
+        self.overlay.delete(keys::CHANGES, keys::change(etag));
+        self.header.trims = self.header.trims.saturating_sub(1);
+    }
+
+    /// The newest revision of a document.
+    pub(crate) fn newest_revision(&self, document: &[u8]) -> Result<Option<Revision>, StoreError> {
+        let range = ScanRange::prefix(&keys::ledger(document));
+        let mut newest = self.overlay.scan(keys::REVISIONS, range, Direction::Backward);
+        let Some((key, row)) = newest.next().transpose()? else { return Ok(None) };
+        decode_revision(&key, row).map(Some)
+    }
+
+    /// The revisions of a document, the oldest first.
+    fn revisions_of(
+        &self,
+        document: &[u8],
+    ) -> impl Iterator<Item = Result<(Bytes, Revision), StoreError>> + '_ {
+        // Behind how many there are.
+        let mut range = ScanRange::prefix(&keys::ledger(document));
+        range.start = ScanRange::after(keys::ledger(document)).start;
+        self.overlay.scan(keys::REVISIONS, range, Direction::Forward).map(|entry| {
+            let (key, row) = entry?;
+            let revision = decode_revision(&key, row)?;
+            Ok((key, revision))
+        })
+    }
+}
+
+fn decode_revision(key: &[u8], row: Bytes) -> Result<Revision, StoreError> {
+    Revision::decode(row).map_err(|error| corrupt(keys::REVISIONS, key, error))
+}
