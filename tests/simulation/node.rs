@@ -336,7 +336,13 @@ async fn sweep(store: Store, clock: Arc<SimulatedClock>, age: Duration) {
     loop {
         sleep(Duration::from_millis(500)).await;
         let before = clock.now().plus_micros(-age);
+        let mut after = None;
         // One that fails is tried again.
-        let _ = store.forget(Forget { before, after: None }).await;
+        while let Ok(done) = store.forget(Forget { before, after }).await {
+            after = done.next;
+            if after.is_none() {
+                break;
+            }
+        }
     }
 }

@@ -19,13 +19,14 @@ use thiserror::Error;
 use crate::{
     engine::{Direction, Engine, ScanRange, Snapshot, Table, WriteBatch},
     error::StoreError,
-    keys,
+    keys::{self, RecordKind},
     read::header,
     tables::{
         changes::ChangeRow,
         codec::RowError,
         header::Header,
         heads::Head,
+        local::{decode_number, encode_number},
         parts::{Part, PartHead},
         revisions::{Ledger, Revision, Trim},
     },
@@ -151,8 +152,23 @@ fn begin(
     header.vector = reissue.vector(&header.vector);
     header.followers.go_back(common);
     header.incarnation = incarnation;
-    write(engine, header, WriteBatch::new())
+    let mut batch = WriteBatch::new();
+    leave_indexes_behind(engine, &mut batch)?;
+    write(engine, header, batch)
 }
+
+/// Indexes of compare-exchange items go on far behind those that may have been given since: who
+/// holds one from before must not be taken for somebody who has read what is there now.
+fn leave_indexes_behind(engine: &dyn Engine, batch: &mut WriteBatch) -> Result<(), StoreError> {
+    let (table, key) = (keys::RECORDS, keys::record(RecordKind::CompareExchangeIndex, &[]));
+    let Some(row) = engine.snapshot()?.get(table, &key)? else { return Ok(()) };
+    let last = decode_number(row).map_err(|error| corrupt(table, &key, error))?;
+    batch.put(table, key, encode_number(last.saturating_add(INDEXES_LEFT_BEHIND)));
+    Ok(())
+}
+
+/// More than are given while a backup is of any use, and few of all there are.
+const INDEXES_LEFT_BEHIND: u64 = 1 << 40;
 
 fn open(engine: &dyn Engine) -> Result<Header, DeclareError> {
     let snapshot = engine.snapshot().map_err(StoreError::from)?;

@@ -19,6 +19,7 @@
 //! | 14 | `revisions` | document id, lower case, a zero byte | [`Ledger`] |
 //! | 14 | `revisions` | that, last modified, 8 bytes, a vector's digest, 16 bytes | [`Revision`] |
 //! | 15 | `trims` | document id, lower case | [`Trim`] |
+//! | 16 | `dead` | etag of a counter or segment that holds nothing any more | its table and key |
 //!
 //! [`Superseded`]: crate::tables::history::Superseded
 //! [`CounterHead`]: crate::tables::parts::CounterHead
@@ -80,8 +81,11 @@ pub const REVISIONS: Table = Table { id: 14, name: "revisions", profile: Profile
 /// What was removed of them, by document.
 pub const TRIMS: Table = Table { id: 15, name: "trims", profile: Profile::Random };
 
+/// Counters and segments that hold nothing any more, by etag.
+pub const DEAD: Table = Table { id: 16, name: "dead", profile: Profile::Small };
+
 /// All tables, in the order of their ids, which begin with 1.
-pub const TABLES: [Table; 15] = [
+pub const TABLES: [Table; 16] = [
     HEADER,
     CHANGES,
     DOCUMENTS,
@@ -97,6 +101,7 @@ pub const TABLES: [Table; 15] = [
     COMPARE_EXCHANGE,
     REVISIONS,
     TRIMS,
+    DEAD,
 ];
 
 /// Key of the row of `header` that is written with every commit.
@@ -145,11 +150,16 @@ pub(crate) fn ledger(document: &[u8]) -> Bytes {
     parts(document)
 }
 
+/// What the key of a revision ends with.
+pub(crate) fn revision_digest(vector: &ChangeVector) -> [u8; 16] {
+    xxh3_128(&vector.to_bytes()).to_be_bytes()
+}
+
 /// Key in `revisions`: those of a document by time, the oldest first.
 pub(crate) fn revision(id: &DocumentId, last_modified: Timestamp, vector: &ChangeVector) -> Bytes {
     // Times before 1970 come before those after it.
     let time = (last_modified.micros() as u64 ^ (1 << 63)).to_be_bytes();
-    let digest = xxh3_128(&vector.to_bytes()).to_be_bytes();
+    let digest = revision_digest(vector);
     [id.key().as_bytes(), &[SEPARATOR], &time, &digest].concat().into()
 }
 

@@ -44,6 +44,13 @@ impl Part {
         }
     }
 
+    /// Its name.
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Self::Counter(name) | Self::Segment(name, _) => name,
+        }
+    }
+
     /// Whether it is all of the other, or more.
     pub(crate) fn includes(&self, other: &Self) -> bool {
         match (self, other) {
@@ -136,6 +143,8 @@ pub(crate) struct Parts {
     pub(crate) segments: BTreeMap<(Key, String), BTreeMap<SeriesTime, Spanned>>,
     /// What each document shows of them; nothing where that is nothing.
     prints: BTreeMap<Key, Print>,
+    /// What held nothing, and has gone since somebody asked for it.
+    gone: Vec<((Key, String), ChangeVector)>,
 }
 
 impl Parts {
@@ -195,6 +204,33 @@ impl Parts {
                     gaps = gaps.iter().flat_map(|gap| gap.minus(&segment.span)).collect();
                 }
                 gaps.is_empty()
+            }
+        }
+    }
+
+    /// What held nothing and has gone, since this was asked last.
+    pub(super) fn take_gone(&mut self) -> Vec<((Key, String), ChangeVector)> {
+        std::mem::take(&mut self.gone)
+    }
+
+    /// Whether it holds `vector` of a part, but for what is `forgotten` of it.
+    pub(crate) fn holds_but(
+        &self,
+        document: &str,
+        part: &Part,
+        vector: &ChangeVector,
+        forgotten: &ChangeVector,
+    ) -> bool {
+        match part {
+            Part::Counter(name) => {
+                let counter = self.counters.get(&(document.to_owned(), name.clone()));
+                let held = counter.map_or(forgotten.clone(), |it| it.vector.merge(forgotten));
+                held.covers(vector)
+            }
+            Part::Segment(name, span) => {
+                let mut meeting = self.meeting(document, name, span).peekable();
+                let forgotten_all = meeting.peek().is_some() || forgotten.covers(vector);
+                forgotten_all && meeting.all(|it| it.vector.merge(forgotten).covers(vector))
             }
         }
     }
@@ -282,11 +318,14 @@ impl Parts {
             value.map_or(0, |value| counter_print(document, name, value))
         };
         let key = (document.to_owned(), name.to_owned());
-        let after = print(now.as_ref());
+        let (after, there) = (print(now.as_ref()), now.is_some());
         let before = match now {
-            Some(now) => self.counters.insert(key, now),
+            Some(now) => self.counters.insert(key.clone(), now),
             None => self.counters.remove(&key),
         };
+        if let Some(dead) = before.as_ref().filter(|it| !there && it.value.is_none()) {
+            self.gone.push((key, dead.vector.clone()));
+        }
         after ^ print(before.as_ref())
     }
 
@@ -312,14 +351,18 @@ impl Parts {
             let shown = segment.into_iter().flat_map(|segment| &segment.shown);
             shown.fold(0, |all, (time, digest)| all ^ entry_print(document, name, *time, *digest))
         };
-        let after = print(now.as_ref());
-        let rows = self.segments.entry((document.to_owned(), name.to_owned())).or_default();
+        let (after, there) = (print(now.as_ref()), now.is_some());
+        let key = (document.to_owned(), name.to_owned());
+        let rows = self.segments.entry(key.clone()).or_default();
         let before = match now {
             Some(now) => rows.insert(first, now),
             None => rows.remove(&first),
         };
         if rows.is_empty() {
-            self.segments.remove(&(document.to_owned(), name.to_owned()));
+            self.segments.remove(&key);
+        }
+        if let Some(dead) = before.as_ref().filter(|it| !there && it.shown.is_empty()) {
+            self.gone.push((key, dead.vector.clone()));
         }
         after ^ print(before.as_ref())
     }

@@ -124,12 +124,29 @@ impl Truth {
             // it, and nobody behind that node hears of it.
             let passes = |node: usize| !self.buries(node, key, vector);
             let mut nodes = downstream(*holder, edges, passes).into_iter();
-            let lacks = nodes.find(|node| !self.has_part(*node, key, part, vector, says))?;
+            let lacks = nodes.find(|node| {
+                !self.has_part(*node, key, part, vector, says)
+                    && !self.is_forgotten_part(*node, key, part, vector)
+            })?;
             let (held, heads) =
                 (self.nodes[lacks].parts.describe(key), self.nodes[lacks].heads.get(key));
             let what = format!("node {lacks} has {held} of {heads:?}");
             Some(format!("node {holder} had {key} {part:?} {vector:?}, {what}"))
         })
+    }
+
+    /// Whether what a node lacks of a counter or a segment is nothing but what held nothing any
+    /// more and was forgotten.
+    fn is_forgotten_part(
+        &self,
+        node: usize,
+        key: &str,
+        part: &Part,
+        vector: &ChangeVector,
+    ) -> bool {
+        let name = (key.to_owned(), part.name().to_owned());
+        let Some(forgotten) = self.forgotten_parts.get(&name) else { return false };
+        self.nodes[node].parts.holds_but(key, part, vector, forgotten)
     }
 
     fn owed_documents(&self, edges: &[Edge]) -> Option<String> {

@@ -109,6 +109,8 @@ pub(crate) struct Truth {
     pub(crate) minted: BTreeMap<IncarnationId, BTreeMap<Etag, Change>>,
     /// What was forgotten of deletions, anywhere.
     pub(crate) forgotten: BTreeMap<Key, ChangeVector>,
+    /// What was forgotten of counters and segments that held nothing, by document and name.
+    pub(crate) forgotten_parts: BTreeMap<(Key, String), ChangeVector>,
     /// The tasks there are: source, destination, id.
     pub(crate) tasks: Vec<Edge>,
     pub(crate) databases: Vec<DatabaseId>,
@@ -253,6 +255,10 @@ impl Truth {
         for place in &commit.places {
             let change = self.nodes[node].parts.read(place, &snapshot);
             *commit.shown.entry(place.document().clone()).or_default() ^= change;
+        }
+        for (part, vector) in self.nodes[node].parts.take_gone() {
+            let known = self.forgotten_parts.entry(part).or_insert(ChangeVector::empty());
+            known.merge_from(&vector);
         }
         commit.replayed = self.replay(node, &commit.changes, snapshot.header().incarnation);
         let standing = self.standing(&snapshot);

@@ -49,9 +49,10 @@ enum What {
         #[command(flatten)]
         database: DatabaseOption,
     },
-    /// Set how revisions are kept, of one collection or of all that have no rule of their own
+    /// Set the whole rule of one collection, or of all that have none of their own: what is not
+    /// given is no part of it any more
     Configure(Configure),
-    /// Remove all revisions that are not kept any more, here and in every copy
+    /// Remove all revisions that no rule keeps, here and in every copy; where there is no rule, all
     Enforce {
         #[command(flatten)]
         database: DatabaseOption,
@@ -117,8 +118,8 @@ impl RevisionCommand {
                 show(output, service.answer(client.configure_revisions(request)).await?)?;
             }
             What::Enforce { database, deletion } => {
-                let what = "all revisions that are not kept any more, here and in every copy";
-                if deletion.confirmed(what)? {
+                let rules = configuration(&service, database.database.clone()).await?;
+                if deletion.confirmed(&enforced(&database.database, &rules))? {
                     enforce(&service, database.database, output).await?;
                 }
             }
@@ -148,6 +149,19 @@ impl Configure {
         rules.extend(rule.map(|rule| CollectionRevisionsRule { collection, rule: Some(rule) }));
         configuration
     }
+}
+
+/// What an enforcement removes, for whoever has to confirm it.
+fn enforced(database: &str, rules: &RevisionsConfiguration) -> String {
+    let everywhere = format!("of database {database}, here and in every copy");
+    if rules.default_rule.is_none() && rules.collection_rules.is_empty() {
+        return format!("EVERY revision {everywhere}: there is no rule that keeps any");
+    }
+    let others = match &rules.default_rule {
+        Some(rule) if !rule.disabled => "",
+        _ => ", and every one of collections without a rule",
+    };
+    format!("all revisions that the rules do not keep{others}, {everywhere}")
 }
 
 async fn configuration(
@@ -207,9 +221,13 @@ async fn enforce(service: &Service, database: String, output: Output) -> Result<
     let request = EnforceRevisionsRequest { database };
     let mut client = service.documents();
     let mut steps = service.answer(client.enforce_revisions(request)).await?;
-    let mut last = EnforcedView::default();
-    while let Some(step) = steps.message().await? {
+    let (mut last, mut done) = (EnforcedView::default(), false);
+    while let Some(step) = service.in_time(steps.message()).await?? {
+        done = step.done;
         last = EnforcedView::from(step);
+    }
+    if !done {
+        return Err(Failure::local("the enforcement ended before it was done: repeat it"));
     }
     output.one(&last)
 }

@@ -26,6 +26,8 @@ pub(crate) struct RevisionView {
     counters: Vec<CounterView>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     time_series: Vec<TimeSeriesView>,
+    /// Whether the document had more counters and time series: only the first are kept.
+    more_parts: bool,
     /// The body as it was written, but for blanks around it; none in a list, and of a deletion.
     #[serde(skip_serializing_if = "Option::is_none")]
     body: Option<Box<RawValue>>,
@@ -65,6 +67,7 @@ impl RevisionView {
             attachments: revision.attachments.into_iter().map(AttachmentView::from).collect(),
             counters: revision.counters.into_iter().map(CounterView::from).collect(),
             time_series: revision.time_series.into_iter().map(TimeSeriesView::from).collect(),
+            more_parts: revision.more_parts,
             body: None,
             raw_body: Bytes::new(),
         }

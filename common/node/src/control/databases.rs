@@ -275,6 +275,8 @@ fn view(database: &Database) -> wire::Database {
         attachment_bytes: header.blob_bytes,
         counters: header.counters,
         time_series_entries: header.series_entries,
+        revisions: header.revisions,
+        revision_tombstones: header.trims,
         retired_incarnations: header.origin.retired.iter().map(ToString::to_string).collect(),
     }
 }

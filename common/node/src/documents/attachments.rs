@@ -198,7 +198,7 @@ fn find(
     revision: Option<&ChangeVector>,
 ) -> Result<Found, WireError> {
     let version = match revision {
-        Some(vector) => revisions::find(snapshot, id, vector)?.version,
+        Some(vector) => revisions::find(snapshot, id, vector)?.1.version,
         None => live(snapshot, id)?,
     };
     let Some(attachment) = version.attachments.get(name).cloned() else {

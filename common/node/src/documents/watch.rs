@@ -21,7 +21,7 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 
-use super::{PART_BYTES, PART_CHANGES_MAX, PARTS_QUEUED_MAX, stream::Parts};
+use super::{PART_BYTES, PART_CHANGES_MAX, PARTS_QUEUED_MAX, STEP_ROWS_MAX, stream::Parts};
 use crate::{
     catalog::Database,
     control::{blocking, door, failure, pace},
@@ -115,11 +115,13 @@ struct Part {
 fn read_part(snapshot: &Snapshot, after: Etag) -> Result<Part, StoreError> {
     let mut response = WatchChangesResponse::default();
     let mut bytes = 0;
-    for row in snapshot.changes_after(after) {
+    for (looked_at, row) in snapshot.changes_after(after).enumerate() {
         let row = row?;
-        if bytes >= PART_BYTES || response.changes.len() == PART_CHANGES_MAX {
+        let full = bytes >= PART_BYTES || response.changes.len() == PART_CHANGES_MAX;
+        if full || looked_at == STEP_ROWS_MAX {
             return Ok(Part { response, complete: false });
         }
+        response.last_etag = row.etag.get();
         if snapshot.is_past(&row)? {
             // It was told of when it was written, and is kept.
             continue;
@@ -127,7 +129,6 @@ fn read_part(snapshot: &Snapshot, after: Etag) -> Result<Part, StoreError> {
         let change = change(row.etag, &row.version, row.conflicted);
         bytes += change.id.len() + change.collection.len() + change.name.len();
         bytes += change.change_vector.len() + 64;
-        response.last_etag = row.etag.get();
         response.changes.push(change);
     }
     response.last_etag = snapshot.header().last_etag.get();

@@ -101,6 +101,11 @@ impl RevisionsConfiguration {
 }
 
 impl RevisionsRule {
+    /// One that keeps nothing, for what has no rule any more. None that may be configured.
+    pub fn none() -> Self {
+        Self { minimum_to_keep: Some(0), ..Self::default() }
+    }
+
     fn check(&self) -> Result<(), RuleError> {
         if self.minimum_to_keep == Some(0) { Err(RuleError::KeepsNone) } else { Ok(()) }
     }

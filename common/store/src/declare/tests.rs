@@ -440,3 +440,21 @@ async fn revisions_behind_the_fork_are_reissued() {
     copy(&store, &there).await;
     assert_eq!([revised(&there, "x"), revised(&there, "late")], [vec!["6", "5"], vec!["2", "1"]]);
 }
+
+/// Who holds an index from before a restore is not taken for somebody who has read what is there.
+#[tokio::test]
+async fn indexes_from_before_are_given_to_nobody() {
+    let memory = Memory::new(&TABLES);
+    let store = opened(&memory, 1, 1);
+    let put = |value: &'static str, expected| crate::Exchange {
+        key: "lock".parse().unwrap(),
+        expected: jackdaw_common::CompareExchangeIndex::new(expected),
+        value: Some(Bytes::from_static(value.as_bytes())),
+    };
+    assert_eq!(store.exchange(put("1", 0)).await.unwrap().index.get(), 1);
+    drop(store);
+    restored(&memory, another(), None).unwrap();
+    let store = opened(&memory, 1, 2);
+    let index = store.exchange(put("2", 1)).await.unwrap().index.get();
+    assert!(index > 1 << 40, "{index}");
+}

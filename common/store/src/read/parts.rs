@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 use jackdaw_common::{
-    Content, CounterName, DocumentId,
+    Content, Counter, CounterName, DocumentId,
+    item::Extent,
     item::series::{Points, ReadEntry, SeriesName, SeriesSummary, Span},
 };
 
@@ -57,6 +58,38 @@ impl Snapshot {
         after: &str,
     ) -> impl Iterator<Item = Result<CounterHead, StoreError>> + Send + '_ {
         self.parts(keys::COUNTERS, keys::parts(id.key().as_bytes()), after.as_bytes())
+    }
+
+    /// Whether one of the first counters of a document is not deleted; looks at so many at most.
+    ///
+    /// # Errors
+    ///
+    /// A row that does not read back, or the engine's.
+    pub fn has_counters(&self, id: &DocumentId, most: usize) -> Result<bool, StoreError> {
+        self.has_live::<Counter>(keys::COUNTERS, id, most)
+    }
+
+    /// Whether one of the first segments of a document has an entry; looks at so many at most.
+    ///
+    /// # Errors
+    ///
+    /// A row that does not read back, or the engine's.
+    pub fn has_series(&self, id: &DocumentId, most: usize) -> Result<bool, StoreError> {
+        self.has_live::<Extent>(keys::SEGMENTS, id, most)
+    }
+
+    fn has_live<P: Part + Send>(
+        &self,
+        table: Table,
+        id: &DocumentId,
+        most: usize,
+    ) -> Result<bool, StoreError> {
+        for head in self.parts::<P>(table, keys::parts(id.key().as_bytes()), &[]).take(most) {
+            if head?.part.live() > 0 {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// The segments of a time series, by time.

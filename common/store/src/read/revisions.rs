@@ -59,7 +59,8 @@ impl Snapshot {
         })
     }
 
-    /// The revision of a document that has this vector, with its body.
+    /// The revision of a document that has this vector, and the version that it is. Looks at the
+    /// keys of all that the document has, but at no others' rows.
     ///
     /// # Errors
     ///
@@ -68,11 +69,19 @@ impl Snapshot {
         &self,
         id: &DocumentId,
         vector: &ChangeVector,
-    ) -> Result<Option<ChangeRow>, StoreError> {
-        for entry in self.revisions(id, None) {
-            let (_, revision) = entry?;
+    ) -> Result<Option<(Revision, ChangeRow)>, StoreError> {
+        let digest = keys::revision_digest(vector);
+        let range = ScanRange::prefix(&keys::ledger(id.key().as_bytes()));
+        for entry in self.engine.scan(keys::REVISIONS, range, Direction::Backward) {
+            let (key, row) = entry?;
+            if !key.ends_with(&digest) {
+                continue;
+            }
+            let revision =
+                Revision::decode(row).map_err(|it| corrupt(keys::REVISIONS, &key, it))?;
             if revision.vector == *vector {
-                return self.revised(&revision).map(Some);
+                let row = self.revised(&revision)?;
+                return Ok(Some((revision, row)));
             }
         }
         Ok(None)

@@ -19,6 +19,9 @@ pub struct Superseded {
     pub contents: Vec<BlobHash>,
     /// Whether it is a version that is kept as a revision.
     pub kept: bool,
+    /// Whether it is a deletion that its successor does not remember. Tasks send it also where both
+    /// have come in one transaction. Not part of the row.
+    pub unremembered: bool,
 }
 
 impl Superseded {
@@ -47,7 +50,7 @@ impl Superseded {
             for _ in 0..row.varint()? {
                 contents.push(BlobHash::from_bytes(row.fixed()?));
             }
-            all.push(Self { etag, bytes, contents, kept: row.byte()? != 0 });
+            all.push(Self { etag, bytes, contents, kept: row.byte()? != 0, unremembered: false });
         }
         row.close()?;
         Ok(all)

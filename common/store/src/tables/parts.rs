@@ -13,6 +13,10 @@ use jackdaw_common::{
 };
 
 use super::codec::{RowError, RowReader, RowWriter};
+use crate::{
+    engine::Table,
+    keys::{COUNTERS, SEGMENTS},
+};
 
 /// Something a document has, as far as a decision needs to know it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +37,25 @@ pub struct PartHead<P> {
 pub type CounterHead = PartHead<Counter>;
 /// The row of a segment.
 pub type SegmentHead = PartHead<Extent>;
+
+/// The row of `dead` of what stands under `key` in one of the two tables.
+pub(crate) fn encode_dead(table: Table, key: &[u8]) -> Bytes {
+    let mut row = RowWriter::new(key.len() + 4);
+    row.byte(table.id);
+    row.string(key);
+    row.seal()
+}
+
+/// What a row of `dead` is of.
+pub(crate) fn decode_dead(row: Bytes) -> Result<(Table, Bytes), RowError> {
+    let mut row = RowReader::open(row)?;
+    let id = row.byte()?;
+    let table = [COUNTERS, SEGMENTS].into_iter().find(|table| table.id == id);
+    let table = table.ok_or_else(|| RowError(format!("table {id} has no parts")))?;
+    let key = row.string()?;
+    row.close()?;
+    Ok((table, key))
+}
 
 /// What stands in one of the two tables.
 pub(crate) trait Part: Sized {

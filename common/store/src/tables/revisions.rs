@@ -4,18 +4,27 @@
 //! The versions themselves stay in `changes`, as rows that nothing else leads to any more.
 
 use bytes::Bytes;
-use jackdaw_common::{ChangeVector, Collection, Etag, Timestamp, item::revision::left};
+use jackdaw_common::{
+    ChangeVector, Collection, DocumentId, Etag, Timestamp, Version, item::revision::left,
+};
 
 use super::codec::{RowError, RowReader, RowWriter};
 
 const TOMBSTONE: u8 = 1;
 const PAST: u8 = 2;
+const ATTACHED: u8 = 4;
+const COUNTERS: u8 = 8;
+const SERIES: u8 = 16;
 
 /// A revision, without its body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Revision {
     /// Where its row lies in `changes`.
     pub etag: Etag,
+    /// Its document, in the casing it was written with.
+    pub id: DocumentId,
+    /// What it has beside its body.
+    pub has: Has,
     /// The entries under which it is kept.
     pub by: ChangeVector,
     /// What it has seen.
@@ -33,12 +42,38 @@ pub struct Revision {
     pub past: bool,
 }
 
+/// What a revision has beside its body.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Has {
+    /// Something is attached to it.
+    pub attachments: bool,
+    /// Its document had a counter.
+    pub counters: bool,
+    /// Its document had a time series.
+    pub series: bool,
+}
+
+impl Has {
+    /// What a version has that is kept.
+    pub(crate) fn of(version: &Version) -> Self {
+        let parts = version.kept.as_ref().map(|kept| &kept.parts);
+        Self {
+            attachments: !version.attachments.is_empty(),
+            counters: parts.is_some_and(|parts| !parts.counters.is_empty()),
+            series: parts.is_some_and(|parts| !parts.series.is_empty()),
+        }
+    }
+}
+
 impl Revision {
     pub(crate) fn encode(&self) -> Bytes {
-        let mut row = RowWriter::new(96);
-        let past = if self.past { PAST } else { 0 };
-        row.byte(past | if self.tombstone { TOMBSTONE } else { 0 });
+        let mut row = RowWriter::new(96 + self.id.as_str().len());
+        let bit = |is: bool, bit: u8| if is { bit } else { 0 };
+        let Has { attachments, counters, series } = self.has;
+        let has = bit(attachments, ATTACHED) | bit(counters, COUNTERS) | bit(series, SERIES);
+        row.byte(bit(self.past, PAST) | bit(self.tombstone, TOMBSTONE) | has);
         row.etag(self.etag);
+        row.string(self.id.as_str().as_bytes());
         row.vector(&self.by);
         row.vector(&self.vector);
         row.timestamp(self.last_modified);
@@ -50,15 +85,18 @@ impl Revision {
     pub(crate) fn decode(bytes: Bytes) -> Result<Self, RowError> {
         let mut row = RowReader::open(bytes)?;
         let bits = row.byte()?;
+        let has = |bit: u8| bits & bit != 0;
         let revision = Self {
             etag: row.etag()?,
+            id: row.parsed()?,
+            has: Has { attachments: has(ATTACHED), counters: has(COUNTERS), series: has(SERIES) },
             by: row.vector()?,
             vector: row.vector()?,
             last_modified: row.timestamp()?,
             collection: row.parsed()?,
             size: row.varint()?,
-            tombstone: bits & TOMBSTONE != 0,
-            past: bits & PAST != 0,
+            tombstone: has(TOMBSTONE),
+            past: has(PAST),
         };
         row.close()?;
         Ok(revision)

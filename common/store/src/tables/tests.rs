@@ -29,7 +29,7 @@ use super::{
     history::Superseded,
     local::CompareExchangeItem,
     origin::Origin,
-    revisions::{Ledger, Revision, Trim},
+    revisions::{Has, Ledger, Revision, Trim},
 };
 
 use crate::engine::BlobId;
@@ -103,17 +103,20 @@ fn configurations() -> impl Strategy<Value = RevisionsConfiguration> {
 }
 
 fn revisions() -> impl Strategy<Value = Revision> {
-    let bits = any::<[bool; 2]>();
-    (etags(), vectors(), vectors(), timestamps(), collections(), any::<u64>(), bits).prop_map(
-        |(etag, by, vector, last_modified, collection, size, [tombstone, past])| Revision {
+    let bits = any::<[bool; 5]>();
+    let ids = (etags(), ids());
+    (ids, vectors(), vectors(), timestamps(), collections(), any::<u64>(), bits).prop_map(
+        |((etag, id), by, vector, last_modified, collection, size, bits)| Revision {
             etag,
+            id,
+            has: Has { attachments: bits[2], counters: bits[3], series: bits[4] },
             by,
             vector,
             last_modified,
             collection,
             size,
-            tombstone,
-            past,
+            tombstone: bits[0],
+            past: bits[1],
         },
     )
 }
@@ -479,9 +482,12 @@ fn samples() -> Vec<(&'static str, Bytes, Read)> {
         value: Bytes::from_static(b"{\"by\":\"users/1\"}"),
     };
     let contents = vec![BlobHash::of(b"c")];
-    let history = [Superseded { etag: row.etag, bytes: 400, contents, kept: true }];
+    let history =
+        [Superseded { etag: row.etag, bytes: 400, contents, kept: true, unremembered: false }];
     let revision = Revision {
         etag: row.etag,
+        id: version.id.clone(),
+        has: Has { attachments: true, counters: false, series: true },
         by: version.vector.clone(),
         vector: version.vector.clone(),
         last_modified: row.stamp,

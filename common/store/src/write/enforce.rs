@@ -71,9 +71,8 @@ pub(crate) fn configure(work: &mut Work<'_>, what: Configure) -> Result<(), Conf
     if what.expected.is_some_and(|expected| expected != *current) {
         return Err(ConfigureError::Changed);
     }
-    if *current != what.configuration {
-        Arc::make_mut(&mut work.header.origin).revisions = what.configuration;
-    }
+    // Written also where just a casing is another.
+    Arc::make_mut(&mut work.header.origin).revisions = what.configuration;
     Ok(())
 }
 
@@ -120,12 +119,14 @@ fn one(
     left: &mut usize,
     now: Timestamp,
 ) -> Result<u64, StoreError> {
-    let none = RevisionsRule { minimum_to_keep: Some(0), ..RevisionsRule::default() };
     let (id, present) = (keys::id(document)?, work.present_at(document)?);
     let newest = work.newest_revision(document)?;
     let rule = newest.as_ref().and_then(|newest| work.rule(&newest.collection)).cloned();
-    let deleted = newest.is_some_and(|newest| newest.tombstone) && !present.is_alive();
-    let rule = rule.filter(|rule| !(deleted && rule.purge_on_delete)).unwrap_or(none);
+    // That nothing is there is no deletion: the document may be on its way.
+    let deleted = present.is_tombstone()
+        || newest.is_some_and(|newest| newest.tombstone) && !present.is_alive();
+    let rule = rule.filter(|rule| !(deleted && rule.purge_on_delete));
+    let rule = rule.unwrap_or_else(RevisionsRule::none);
     *left -= 1;
     if present.is_conflict() {
         // What a person has to decide about stays as it is.

@@ -1,5 +1,5 @@
-//! Forgetting deletions: a tombstone that nobody needs any more goes, and raises the floor; so does
-//! what was removed of a document's revisions.
+//! Forgetting deletions: a tombstone that nobody needs any more goes, and raises the floor; so do
+//! counters and segments that hold nothing, and what was removed of a document's revisions.
 //!
 //! It goes when every task has passed it, disabled ones too, when the database vector covers it, so
 //! that an old version of the document is known for what it is when it comes again, and when it is
@@ -14,7 +14,7 @@ use crate::{
     engine::{Direction, ScanRange, Table},
     error::StoreError,
     keys,
-    tables::{changes::ChangeRow, heads::Head, revisions::Trim},
+    tables::{changes::ChangeRow, heads::Head, parts::decode_dead, revisions::Trim},
 };
 
 /// A step of forgetting.
@@ -41,6 +41,8 @@ pub struct Forgotten {
     pub tombstones: u64,
     /// Documents of which it is not known any more that revisions were removed.
     pub trims: u64,
+    /// Counters and segments that are gone: they held nothing.
+    pub parts: u64,
     /// Where the next step goes on; `None` when it was the last one.
     pub next: Option<Looked>,
 }
@@ -66,20 +68,30 @@ pub(crate) fn step(work: &mut Work<'_>, what: Forget) -> Result<Forgotten, Forge
         let (key, row) = entry.map_err(StoreError::from)?;
         looked += 1;
         let candidate = Candidate { table, key: &key, row, passed, before: what.before };
-        if table == keys::TOMBSTONES {
-            forgotten.tombstones += u64::from(tombstone(work, candidate)?);
-        } else {
-            forgotten.trims += u64::from(trim(work, candidate)?);
+        match table {
+            keys::TOMBSTONES => forgotten.tombstones += u64::from(tombstone(work, candidate)?),
+            keys::TRIMS => forgotten.trims += u64::from(trim(work, candidate)?),
+            _ => forgotten.parts += u64::from(part(work, candidate)?),
         }
         if looked == FORGET_ROWS_MAX {
             forgotten.next = Some(Looked { table, through: Some(key) });
             return Ok(forgotten);
         }
     }
-    if table == keys::TOMBSTONES && work.header.trims > 0 {
-        forgotten.next = Some(Looked { table: keys::TRIMS, through: None });
-    }
+    let next = ORDER.iter().skip_while(|other| **other != table).nth(1);
+    forgotten.next = next.map(|table| Looked { table: *table, through: None });
     Ok(forgotten)
+}
+
+/// The tables that are looked at.
+const ORDER: [Table; 3] = [keys::TOMBSTONES, keys::TRIMS, keys::DEAD];
+
+#[cfg(test)]
+impl Looked {
+    /// At everything but what documents have.
+    pub(crate) fn before_parts() -> Self {
+        Self { table: keys::DEAD, through: None }
+    }
 }
 
 /// A row that may not be needed any more.
@@ -132,4 +144,16 @@ fn trim(work: &mut Work<'_>, it: Candidate<'_>) -> Result<bool, StoreError> {
     }
     work.forget_trim(it.key.clone(), trim.etag);
     Ok(true)
+}
+
+/// Forgets a counter or a segment that holds nothing, likewise: what it has removed, and comes
+/// again then, is known for what it is by the database vector.
+fn part(work: &mut Work<'_>, it: Candidate<'_>) -> Result<bool, StoreError> {
+    let etag = keys::etag(it.table, it.key)?;
+    let (table, key) =
+        decode_dead(it.row.clone()).map_err(|error| corrupt(it.table, it.key, error))?;
+    if it.is_changed(work)? || !it.is_passed(work, etag)? {
+        return Ok(false);
+    }
+    work.forget_part(table, key, etag)
 }

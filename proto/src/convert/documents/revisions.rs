@@ -1,8 +1,8 @@
 //! Revisions, and of which collections they are kept.
 
 use jackdaw_common::{
-    Attachments, ChangeVector, Collection, Content, DocumentId, KeptCounter, KeptParts,
-    RevisionsConfiguration, RevisionsRule, Timestamp, Version, item::revision::RuleError,
+    ChangeVector, Collection, DocumentId, KeptCounter, KeptParts, RevisionsConfiguration,
+    RevisionsRule, Timestamp, Version, item::revision::RuleError, limits::REVISIONS_RULES_MAX,
 };
 
 use super::{body, series};
@@ -81,22 +81,12 @@ fn counter(counter: &KeptCounter) -> wire::Counter {
 
 /// What is to be said of a version by itself.
 #[must_use]
-pub fn flags(
-    attachments: &Attachments,
-    has_counters: bool,
-    has_time_series: bool,
-) -> Vec<wire::Flag> {
+pub fn flags(attachments: bool, counters: bool, time_series: bool) -> Vec<wire::Flag> {
     let of = |has: bool, flag: wire::Flag| has.then_some(flag);
-    let attached = of(!attachments.is_empty(), wire::Flag::HasAttachments);
-    let counters = of(has_counters, wire::Flag::HasCounters);
-    let series = of(has_time_series, wire::Flag::HasTimeSeries);
+    let attached = of(attachments, wire::Flag::HasAttachments);
+    let counters = of(counters, wire::Flag::HasCounters);
+    let series = of(time_series, wire::Flag::HasTimeSeries);
     attached.into_iter().chain(counters).chain(series).collect()
-}
-
-/// Whether a revision is one of a deletion.
-#[must_use]
-pub fn kind(content: &Content) -> wire::Flag {
-    if content.is_tombstone() { wire::Flag::DeleteRevision } else { wire::Flag::Revision }
 }
 
 /// A configuration as it goes out, but for its etag.
@@ -132,6 +122,11 @@ pub fn read_configuration(
         Some(rule) => read_rule(&format!("{path}.default_rule"), &rule, violations).map(Some),
         None => Some(None),
     };
+    let count = message.collection_rules.len();
+    if count > REVISIONS_RULES_MAX {
+        violations.add(format!("{path}.collection_rules"), RuleError::TooMany { rules: count });
+        return None;
+    }
     let mut rules = Vec::new();
     for (at, collection_rule) in message.collection_rules.into_iter().enumerate() {
         let path = format!("{path}.collection_rules[{at}]");

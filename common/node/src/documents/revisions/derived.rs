@@ -3,13 +3,23 @@
 
 use jackdaw_common::{Attachment, CounterName, DocumentId, Entry, item::series::SeriesName};
 use jackdaw_proto::{convert::documents::revisions as convert, documents::Flag};
-use jackdaw_store::{Snapshot, StoreError, tables::changes::ChangeRow};
+use jackdaw_store::{
+    Snapshot, StoreError,
+    tables::{
+        changes::ChangeRow,
+        revisions::{Has, Revision},
+    },
+};
 use serde::Serialize;
 
-use crate::documents::PAGE_SCAN_MAX;
+use crate::documents::{PAGE_SCAN_MAX, PAGE_SERIES_ENTRIES_MAX};
 
 /// Counters, and time series, that metadata name of a document: more are listed elsewhere.
 const NAMED_MAX: usize = 1_000;
+
+/// Rows that are looked at for a flag: a read of a document costs little, also where very many
+/// counters of it were deleted.
+const FLAG_SCAN_MAX: usize = 1_000;
 
 /// What is to be said of a document.
 pub(in crate::documents) struct Derived {
@@ -28,16 +38,18 @@ impl Derived {
         whole: bool,
     ) -> Result<Self, StoreError> {
         let id = &row.version.id;
-        let named = if whole { NAMED_MAX } else { 1 };
         let (mut counters, mut series) = (Vec::new(), Vec::new());
-        if snapshot.header().parts > 0 {
-            counters = counter_names(snapshot, id, named)?;
-            for summary in snapshot.series(id, "").take(named) {
-                series.push(summary?.name);
-            }
+        let (mut has_counters, mut has_series) = (false, false);
+        if snapshot.header().parts > 0 && whole {
+            counters = counter_names(snapshot, id)?;
+            series = series_names(snapshot, id)?;
+            (has_counters, has_series) = (!counters.is_empty(), !series.is_empty());
+        } else if snapshot.header().parts > 0 {
+            has_counters = snapshot.has_counters(id, FLAG_SCAN_MAX)?;
+            has_series = snapshot.has_series(id, FLAG_SCAN_MAX)?;
         }
         let attachments = &row.version.attachments;
-        let mut flags = convert::flags(attachments, !counters.is_empty(), !series.is_empty());
+        let mut flags = convert::flags(!attachments.is_empty(), has_counters, has_series);
         if snapshot.count_revisions(id)? > 0 {
             flags.push(Flag::HasRevisions);
         }
@@ -70,11 +82,7 @@ impl Derived {
     }
 }
 
-fn counter_names(
-    snapshot: &Snapshot,
-    id: &DocumentId,
-    most: usize,
-) -> Result<Vec<CounterName>, StoreError> {
+fn counter_names(snapshot: &Snapshot, id: &DocumentId) -> Result<Vec<CounterName>, StoreError> {
     let mut names = Vec::new();
     // Deleted ones are looked at too.
     for head in snapshot.counters(id, "").take(PAGE_SCAN_MAX) {
@@ -82,7 +90,20 @@ fn counter_names(
         if !counter.partials.is_empty() {
             names.push(counter.name);
         }
-        if names.len() == most {
+        if names.len() == NAMED_MAX {
+            break;
+        }
+    }
+    Ok(names)
+}
+
+fn series_names(snapshot: &Snapshot, id: &DocumentId) -> Result<Vec<SeriesName>, StoreError> {
+    let (mut names, mut looked_at) = (Vec::new(), 0_u64);
+    for summary in snapshot.series(id, "").take(NAMED_MAX) {
+        let summary = summary?;
+        looked_at = looked_at.saturating_add(summary.entries);
+        names.push(summary.name);
+        if looked_at >= PAGE_SERIES_ENTRIES_MAX {
             break;
         }
     }
@@ -111,16 +132,11 @@ impl<'a> From<&'a Attachment> for Attached<'a> {
 }
 
 /// What is to be said of a revision.
-pub(super) fn of_revision(snapshot: &Snapshot, row: &ChangeRow) -> Vec<Flag> {
-    let version = &row.version;
-    let kept = version.kept.as_deref();
-    let counters = kept.is_some_and(|kept| !kept.parts.counters.is_empty());
-    let series = kept.is_some_and(|kept| !kept.parts.series.is_empty());
-    let mut flags = vec![convert::kind(&version.content)];
-    flags.extend(convert::flags(&version.attachments, counters, series));
-    // Whoever keeps it by itself knows best.
-    let by = kept.map(|kept| kept.by.entries()).unwrap_or_default();
-    if !by.iter().any(|entry| is_own(snapshot, Some(*entry))) {
+pub(super) fn of_revision(snapshot: &Snapshot, revision: &Revision) -> Vec<Flag> {
+    let Has { attachments, counters, series } = revision.has;
+    let mut flags = vec![if revision.tombstone { Flag::DeleteRevision } else { Flag::Revision }];
+    flags.extend(convert::flags(attachments, counters, series));
+    if !revision.by.entries().iter().any(|entry| is_own(snapshot, Some(*entry))) {
         flags.push(Flag::FromReplication);
     }
     flags

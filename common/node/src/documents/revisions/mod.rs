@@ -66,12 +66,11 @@ fn page_of(
         if revisions.len() == page.entries || bytes >= PAGE_BYTES_MAX {
             return Ok((revisions, last));
         }
-        let row = snapshot.revised(&revision)?;
-        let flags = derived::of_revision(snapshot, &row);
-        let Revision { vector, last_modified, collection, size, .. } = &revision;
-        bytes += row.version.id.as_str().len() + 64 * vector.len() + 256;
+        let flags = derived::of_revision(snapshot, &revision);
+        let Revision { id, vector, last_modified, collection, size, .. } = &revision;
+        bytes += id.as_str().len() + 64 * vector.len() + 256;
         revisions.push(convert::listed(convert::Listed {
-            id: &row.version.id,
+            id,
             vector,
             last_modified: *last_modified,
             collection,
@@ -94,8 +93,8 @@ pub(super) async fn get(
     let (id, vector) = violations.value(id.zip(vector))?;
     let snapshot = store.snapshot();
     blocking(move || {
-        let row = find(&snapshot, &id, &vector)?;
-        let flags = derived::of_revision(&snapshot, &row);
+        let (revision, row) = find(&snapshot, &id, &vector)?;
+        let flags = derived::of_revision(&snapshot, &revision);
         Ok(convert::revision(row.version, flags))
     })
     .await
@@ -112,14 +111,14 @@ pub(super) fn vector(path: &str, text: &str, violations: &mut Violations) -> Opt
     Some(vector)
 }
 
-/// The row of a revision.
+/// A revision, and the version that it is.
 pub(super) fn find(
     snapshot: &Snapshot,
     id: &DocumentId,
     vector: &ChangeVector,
-) -> Result<ChangeRow, WireError> {
-    let row = snapshot.revision(id, vector).map_err(|error| failure::store(&error))?;
-    row.ok_or_else(|| {
+) -> Result<(Revision, ChangeRow), WireError> {
+    let found = snapshot.revision(id, vector).map_err(|error| failure::store(&error))?;
+    found.ok_or_else(|| {
         let text = format!("document {id} has no revision {vector}");
         WireError::new(Reason::RevisionNotFound, text)
             .with("id", id)
@@ -145,7 +144,9 @@ pub(super) async fn configure(
     configuration: Option<wire::RevisionsConfiguration>,
 ) -> Result<wire::RevisionsConfiguration, WireError> {
     let mut violations = Violations::new();
-    let configuration = configuration.unwrap_or_default();
+    let Some(configuration) = configuration else {
+        return Err(WireError::field("configuration", "is missing: send an empty one for none"));
+    };
     let etag = configuration.etag.clone();
     let wanted = convert::read_configuration("configuration", configuration, &mut violations);
     let wanted = violations.value(wanted)?;
@@ -153,14 +154,19 @@ pub(super) async fn configure(
     let current = store.snapshot().revisions_configuration().clone();
     let actual = shown(&current).etag;
     let what = "the configuration of revisions";
-    editing::check_etag(&etag, &actual, "jackdaw/RevisionsConfiguration", what)?;
+    editing::check_etag(&etag, &actual, CONFIGURATION, what)?;
     let expected = (!etag.is_empty()).then_some(current);
     let answer = shown(&wanted);
     match store.configure_revisions(Configure { expected, configuration: wanted }).await {
         Ok(()) => Ok(answer),
         Err(ConfigureError::Changed) => {
-            let text = format!("{what} was changed by somebody else meanwhile");
-            Err(WireError::new(Reason::ConcurrentChange, text))
+            let actual = self::configuration(store).etag;
+            Err(editing::check_etag(&etag, &actual, CONFIGURATION, what).err().unwrap_or_else(
+                || {
+                    let text = format!("{what} was changed by somebody else meanwhile");
+                    WireError::new(Reason::ConcurrentChange, text)
+                },
+            ))
         }
         Err(ConfigureError::Store(error)) => Err(failure::store(&error)),
     }
@@ -212,3 +218,6 @@ async fn steps(
         }
     }
 }
+
+/// Type of a configuration as a resource.
+const CONFIGURATION: &str = "jackdaw/RevisionsConfiguration";

@@ -1,7 +1,7 @@
 //! Counters and segments that arrive: merged with what is there, never in conflict with it.
 
 use jackdaw_common::{
-    Content, Counter, Entry, Partials, Segment, Version,
+    ChangeVector, Content, Counter, Entry, Partials, Segment, Version,
     conflict::{Holder, Known},
     item::{
         Context, Extent,
@@ -34,9 +34,7 @@ pub(super) fn counter(
     minted: Option<Entry>,
 ) -> Result<Outcome, StoreError> {
     let Some(before) = work.counter(&version.id, &counter.name)? else {
-        return absent(work, version, |work, version| {
-            work.write_counter(None, version, counter, minted).map(drop)
-        });
+        return absent_counter(work, version, counter, minted);
     };
     if before.vector.covers(&version.vector) {
         let same = before.vector != version.vector || before.part.partials == counter.partials;
@@ -64,18 +62,40 @@ fn together(version: Version, other: Context<'_>) -> Version {
     Version { vector, since, ..version }
 }
 
-/// Takes something in of which nothing is there, unless it was, and has gone.
-fn absent(
+/// Whether all of a version was there, of which nothing is: it has gone.
+fn has_gone(work: &Work<'_>, version: &Version) -> bool {
+    let holder = Holder { vector: &work.header.vector, retired: &work.header.origin.retired };
+    holder.has_seen(&version.vector)
+}
+
+/// What a database that has nothing of something has seen of it: all that it has seen at all. What
+/// of that is not there has gone, though what removed it may be forgotten.
+fn nothing<'d>(database: &'d ChangeVector, none: &'d ChangeVector) -> Context<'d> {
+    Context { vector: database, since: none }
+}
+
+/// Takes a counter in of which nothing is there.
+fn absent_counter(
     work: &mut Work<'_>,
     version: Version,
-    write: impl FnOnce(&mut Work<'_>, Version) -> Result<(), StoreError>,
+    counter: Counter,
+    minted: Option<Entry>,
 ) -> Result<Outcome, StoreError> {
-    let holder = Holder { vector: &work.header.vector, retired: &work.header.origin.retired };
-    if holder.has_seen(&version.vector) {
+    if has_gone(work, &version) {
         return Ok(Outcome::Ignored(Known::Forgotten));
     }
-    write(work, version)?;
-    Ok(Outcome::Applied)
+    let (database, none) = (work.header.vector.clone(), ChangeVector::empty());
+    let seen = nothing(&database, &none);
+    let here = Partials::default();
+    let left = Partials::merged((&here, seen), (&counter.partials, version.context()));
+    if left == counter.partials {
+        work.write_counter(None, version, counter, minted)?;
+        return Ok(Outcome::Applied);
+    }
+    let left = Counter { partials: left, ..counter };
+    let version = Version { content: Content::Counter(left.clone()), ..together(version, seen) };
+    work.write_counter(None, version, left, None)?;
+    Ok(Outcome::Merged)
 }
 
 /// Takes a segment in. Segments here may begin and end at other times: what arrives is merged with
@@ -88,34 +108,51 @@ pub(super) fn segment(
 ) -> Result<Outcome, StoreError> {
     let Extent { name, span, .. } = segment.extent.clone();
     let heads = work.segments(&version.id, &name, span)?;
-    let whole = |work: &mut Work<'_>, version: Version, segment: Segment| {
-        let id = version.id.clone();
-        let piece = Piece { segment, version, minting: Minting::Kept(minted) };
-        work.write_segments(&id, &name, &heads, vec![piece]).map(drop)
-    };
-    if heads.is_empty() {
-        return absent(work, version, |work, version| whole(work, version, segment));
+    if heads.is_empty() && has_gone(work, &version) {
+        return Ok(Outcome::Ignored(Known::Forgotten));
     }
     let gaps = gaps(work, &heads, &segment, &version);
     let seen = |head: &SegmentHead| head.vector.covers(&version.vector);
-    if heads.iter().all(seen) && gaps.is_empty() {
+    if !heads.is_empty() && heads.iter().all(seen) && gaps.is_empty() {
         let collides = matches!(heads.as_slice(), [one] if one.vector == version.vector
             && one.part.span == span && one.bytes != version.content.bytes() as u64);
         return Ok(Outcome::Ignored(if collides { Known::Collided } else { Known::Covered }));
     }
     let dominated = |head: &SegmentHead| version.vector.covers(&head.vector);
     let dominates = heads.iter().all(dominated);
-    if dominates && heads.iter().all(|head| span.covers(&head.part.span)) {
-        whole(work, version, segment)?;
-        return Ok(Outcome::Applied);
+    let replaces = dominates && heads.iter().all(|head| span.covers(&head.part.span));
+    if replaces && (gaps.is_empty() || !has_common(&work.header.vector, &version.vector)) {
+        return whole(work, &heads, version, segment, minted);
     }
     let points = decoded(&version, &segment)?;
-    let written = Arriving { points, segment, version, minted }.meet(work, heads, gaps)?;
-    Ok(match written {
+    let arriving = Arriving { points, segment, version, minted };
+    if replaces && gaps.iter().all(|gap| arriving.is_new(work, *gap)) {
+        return whole(work, &heads, arriving.version, arriving.segment, minted);
+    }
+    Ok(match arriving.meet(work, heads, gaps)? {
         false => Outcome::Ignored(Known::Covered),
         true if dominates => Outcome::Applied,
         true => Outcome::Merged,
     })
+}
+
+/// Takes a segment in as it is, in the place of all that it meets.
+fn whole(
+    work: &mut Work<'_>,
+    heads: &[SegmentHead],
+    version: Version,
+    segment: Segment,
+    minted: Option<Entry>,
+) -> Result<Outcome, StoreError> {
+    let (id, name) = (version.id.clone(), segment.extent.name.clone());
+    let piece = Piece { segment, version, minting: Minting::Kept(minted) };
+    work.write_segments(&id, &name, heads, vec![piece])?;
+    Ok(Outcome::Applied)
+}
+
+/// Whether two vectors have seen something of one incarnation.
+fn has_common(one: &ChangeVector, other: &ChangeVector) -> bool {
+    other.entries().iter().any(|entry| !one.etag_of(entry.incarnation).is_zero())
 }
 
 /// The spans of a segment where nothing is, in order. None where the database has seen all of the
@@ -156,11 +193,7 @@ impl Arriving {
     ) -> Result<bool, StoreError> {
         let mut written = !gaps.is_empty();
         for gap in gaps {
-            // Where nothing is, what arrives is all there is.
-            let name = self.segment.extent.name.clone();
-            let piece = self.piece(name, gap, &self.points.restrict(gap), self.version.context());
-            let piece = Piece { minting: Minting::Kept(self.minted), ..piece };
-            self.write(work, &[], vec![piece])?;
+            self.fill(work, gap)?;
         }
         for head in heads {
             if !head.vector.covers(&self.version.vector) {
@@ -168,6 +201,38 @@ impl Arriving {
             }
         }
         Ok(written)
+    }
+
+    /// What is left of it where nothing is: all of it, but for what was there and has gone.
+    fn left(&self, work: &Work<'_>, gap: Span) -> Points {
+        let none = ChangeVector::empty();
+        merge(
+            &SegmentState {
+                points: &Points::default(),
+                context: nothing(&work.header.vector, &none),
+            },
+            &SegmentState { points: &self.points.restrict(gap), context: self.version.context() },
+        )
+    }
+
+    /// Whether nothing of it was there and has gone.
+    fn is_new(&self, work: &Work<'_>, gap: Span) -> bool {
+        self.left(work, gap) == self.points.restrict(gap)
+    }
+
+    /// Fills a gap.
+    fn fill(&self, work: &mut Work<'_>, gap: Span) -> Result<(), StoreError> {
+        let left = self.left(work, gap);
+        let name = self.segment.extent.name.clone();
+        let piece = if left == self.points.restrict(gap) {
+            let piece = self.piece(name, gap, &left, self.version.context());
+            Piece { minting: Minting::Kept(self.minted), ..piece }
+        } else {
+            let vector = self.version.vector.merge(&work.header.vector);
+            let context = Context { vector: &vector, since: &self.version.since };
+            self.piece(name, gap, &left, context)
+        };
+        self.write(work, &[], vec![piece])
     }
 
     fn meet_one(&self, work: &mut Work<'_>, head: SegmentHead) -> Result<bool, StoreError> {

@@ -177,15 +177,20 @@ pub(crate) fn apply(
     work.references.bring(batch.brought);
     let mut applied = Applied::default();
     let mut transaction = None;
-    for item in batch.items {
-        let first = item.item.transaction.first;
-        if transaction.is_some_and(|current| current != first) {
+    let (mut items, mut due) = (batch.items.into_iter(), Vec::new());
+    while let Some(next) = items.as_slice().first() {
+        let first = next.item.transaction.first;
+        if transaction != Some(first) {
+            revisions::trim(work, std::mem::take(&mut due), now)?;
             work.border();
+            due = revisions::keep_before(work, of_one_transaction(items.as_slice()))?;
         }
         transaction = Some(first);
+        let Some(item) = items.next() else { break };
         cursor.receive(&item.item.version.vector);
         one(work, item, &mut applied)?;
     }
+    revisions::trim(work, due, now)?;
     cursor.advance(batch.last, batch.run);
     if let Some(frontier) = batch.frontier {
         work.header.raise(&frontier);
@@ -199,6 +204,13 @@ pub(crate) fn apply(
     applied.cursor = cursor.etag();
     applied.vector = work.header.vector.clone();
     Ok(applied)
+}
+
+/// Those of `items` that are of the same transaction as the first.
+fn of_one_transaction(items: &[IncomingItem]) -> &[IncomingItem] {
+    let first = items.first().map(|item| item.item.transaction.first);
+    let count = items.iter().take_while(|item| Some(item.item.transaction.first) == first).count();
+    items.get(..count).unwrap_or_default()
 }
 
 /// The cursor of a source, for a session that may still write.
@@ -254,13 +266,9 @@ fn one(work: &mut Work<'_>, item: IncomingItem, applied: &mut Applied) -> Result
     if past {
         return Ok(revisions::late(work, version, minted, Known::Covered, applied)?);
     }
-    let seen =
-        Seen { vector: version.vector.clone(), tombstone: version.content.is_tombstone(), hash };
-    let holder = Holder { vector: &work.header.vector, retired: &work.header.origin.retired };
-    match decide(&seen, &present.heads, holder) {
+    match decided(work, &version, hash, &present) {
         Decision::Ignore(known) => revisions::late(work, version, minted, known, applied)?,
         Decision::Replace => {
-            work.keep_versions(&present, |_| true)?;
             work.replace(&present, version, hash, minted)?;
             applied.applied += 1;
         }
@@ -270,12 +278,19 @@ fn one(work: &mut Work<'_>, item: IncomingItem, applied: &mut Applied) -> Result
             applied.merged += 1;
         }
         Decision::Conflict { superseded } => {
-            work.keep_versions(&present, |at| superseded.contains(&at))?;
             work.add(&present, &superseded, version, hash, minted)?;
             applied.conflicted += 1;
         }
     }
     Ok(())
+}
+
+/// What becomes of a version of a document.
+fn decided(work: &Work<'_>, version: &Version, hash: ContentHash, present: &Present) -> Decision {
+    let tombstone = version.content.is_tombstone();
+    let seen = Seen { vector: version.vector.clone(), tombstone, hash };
+    let holder = Holder { vector: &work.header.vector, retired: &work.header.origin.retired };
+    decide(&seen, &present.heads, holder)
 }
 
 /// Something that a document has, whether that is here yet or not: it may follow.

@@ -13,6 +13,7 @@ pub(super) fn complete(
     id: NewId,
 ) -> Result<DocumentId, TransactError> {
     let tag = NodeTag::derived(work.header.incarnation);
+    let mut tries = 0_u32;
     match id {
         NewId::Given(id) => Ok(id),
         NewId::Etag(id) => {
@@ -32,7 +33,8 @@ pub(super) fn complete(
             }
         }
         NewId::Number(id) => loop {
-            let number = identities::next(work, id.key())?;
+            let number = identities::skip(work, id.key(), step(tries))?;
+            tries += 1;
             // One "|" only: "a|" and "a||" are counted apart and must not come out the same.
             let prefix = id.as_str().strip_suffix('|').unwrap_or(id.as_str());
             let text = format!("{prefix}/{number}-{tag}");
@@ -44,6 +46,15 @@ pub(super) fn complete(
         },
     }
 }
+
+/// How far to go on from a number, after so many that were taken. Very many are where somebody has
+/// set the number back: then it goes on in ever longer steps, and the writer is not held up.
+fn step(tries: u32) -> u64 {
+    1 << tries.saturating_sub(TRIES_IN_A_ROW).min(48)
+}
+
+/// Numbers that are tried one after the other.
+const TRIES_IN_A_ROW: u32 = 64;
 
 /// Whether there is no document under an id.
 fn is_free(work: &Work<'_>, id: &DocumentId) -> Result<bool, StoreError> {

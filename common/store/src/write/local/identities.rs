@@ -34,14 +34,14 @@ pub(crate) fn number(
     numbering: Numbering,
 ) -> Result<u64, StoreError> {
     match numbering {
-        Numbering::Next => next(work, name.key()),
+        Numbering::Next => skip(work, name.key(), 1),
         Numbering::Set { last, force } => set(work, name.key(), last, force),
     }
 }
 
-/// The next number for ids that begin with `name`, in lower case.
-pub(super) fn next(work: &mut Work<'_>, name: &str) -> Result<u64, StoreError> {
-    numbers::next(work, keys::record(RecordKind::Identity, name.as_bytes()))
+/// The number so many behind the last one for ids that begin with `name`, in lower case.
+pub(super) fn skip(work: &mut Work<'_>, name: &str, step: u64) -> Result<u64, StoreError> {
+    numbers::skip(work, keys::record(RecordKind::Identity, name.as_bytes()), step)
 }
 
 fn set(work: &mut Work<'_>, name: &str, last: u64, force: bool) -> Result<u64, StoreError> {

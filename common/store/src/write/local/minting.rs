@@ -29,10 +29,8 @@ pub(super) struct Draft {
 }
 
 impl Minting {
-    /// Mints the entry of a write over what there is, of which nothing is lost that a revision is
-    /// to be kept of.
+    /// Mints the entry of a write over what there is.
     pub(super) fn new(work: &mut Work<'_>, present: &Present) -> Result<Self, StoreError> {
-        work.keep_versions(present, |_| true)?;
         let mut vector = local_base(&present.heads, &work.header.vector);
         let entry = work.mint()?;
         vector.raise(entry);

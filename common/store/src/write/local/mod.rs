@@ -281,6 +281,7 @@ pub(crate) fn transact(
     now: Timestamp,
 ) -> Result<Vec<Written>, TransactError> {
     work.begin(now);
+    keep_before(work, &commands)?;
     let mut written = Vec::with_capacity(commands.len());
     for (command, step) in commands.into_iter().enumerate() {
         written.push(carry_out(work, command, step, now)?);
@@ -298,6 +299,36 @@ pub(crate) fn transact(
         return Err(TransactError::TooManyContents { contents, max });
     }
     Ok(written)
+}
+
+/// Keeps what the commands take the place of, before they do.
+fn keep_before(work: &mut Work<'_>, commands: &[Command]) -> Result<(), StoreError> {
+    if !work.keeps() {
+        return Ok(());
+    }
+    for command in commands {
+        let (id, name) = match command {
+            Command::Put { id: NewId::Given(id), .. }
+            | Command::Delete { id, .. }
+            | Command::PutAttachment { id, .. } => (id, None),
+            Command::DeleteAttachment { id, name, .. } => (id, Some(name)),
+            // What is generated is nobody's yet; what a document has leaves it as it is.
+            Command::Put { .. }
+            | Command::Increment { .. }
+            | Command::DeleteCounter { .. }
+            | Command::Append { .. }
+            | Command::DeleteSpan { .. } => continue,
+        };
+        let present = work.present(id)?;
+        let attached = |name| present.live().is_some_and(|it| it.attachments.get(name).is_some());
+        let deleted = matches!(command, Command::Delete { .. });
+        let heads = present.heads.iter();
+        let purged: Vec<_> = heads.map(|head| deleted && work.purges(&head.collection)).collect();
+        if name.is_none_or(attached) {
+            work.keep_versions(&present, |at| !purged[at])?;
+        }
+    }
+    Ok(())
 }
 
 fn carry_out(

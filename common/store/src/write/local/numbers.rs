@@ -19,7 +19,12 @@ pub(super) fn last(work: &Work<'_>, key: &[u8]) -> Result<u64, StoreError> {
 
 /// The number that follows the last one given under `key`: 1 for the first.
 pub(super) fn next(work: &mut Work<'_>, key: Bytes) -> Result<u64, StoreError> {
-    let next = last(work, &key)? + 1;
+    skip(work, key, 1)
+}
+
+/// The number so many behind it.
+pub(super) fn skip(work: &mut Work<'_>, key: Bytes, step: u64) -> Result<u64, StoreError> {
+    let next = last(work, &key)?.saturating_add(step);
     set(work, key, next);
     Ok(next)
 }

@@ -4,6 +4,7 @@
 
 mod parts;
 mod revisions;
+mod trims;
 
 use std::{collections::HashSet, sync::Arc};
 
@@ -184,7 +185,7 @@ impl<'w> Work<'w> {
         minted: Option<Entry>,
     ) -> Result<Head, StoreError> {
         let previous = present.heads.first().map_or(Etag::ZERO, |head| head.etag);
-        let mut gone = superseded(present.heads.iter(), &version.attachments);
+        let mut gone = superseded(present.heads.iter(), &version);
         gone.extend(self.bury(present, &version)?);
         self.supersede(gone)?;
         self.remove_heads(present);
@@ -212,7 +213,7 @@ impl<'w> Work<'w> {
             .and_then(|index| present.heads.get(*index))
             .map_or(Etag::ZERO, |head| head.etag);
         let gone = goes.iter().filter_map(|index| present.heads.get(*index));
-        let mut gone = superseded(gone, &version.attachments);
+        let mut gone = superseded(gone, &version);
         gone.extend(self.bury(present, &version)?);
         self.supersede(gone)?;
         let kept = present.heads.iter().enumerate();
@@ -283,10 +284,11 @@ impl<'w> Work<'w> {
         let mut history = Vec::new();
         for row in gone {
             let own = self.own(row.etag).is_some();
+            let stays = !own || row.unremembered;
             if own && row.kept && !self.arriving {
                 self.take_revision_back(row.etag)?;
             }
-            if !own && !self.header.followers.is_empty() {
+            if stays && !self.header.followers.is_empty() {
                 history.push(row);
             } else if row.kept && self.leave_row_to_revision(row.etag)? {
                 // It stays where it is, as what it is from now on.
@@ -427,15 +429,16 @@ impl<'w> Work<'w> {
     }
 }
 
-/// The rows of `heads`, which give way to a version with these attachments.
-fn superseded<'h>(heads: impl Iterator<Item = &'h Head>, by: &Attachments) -> Vec<Superseded> {
+/// The rows of `heads`, which give way to a version.
+fn superseded<'h>(heads: impl Iterator<Item = &'h Head>, by: &Version) -> Vec<Superseded> {
     let row = |head: &Head| {
         let list = head.attachments.encoded_bytes_max() as u64;
         Superseded {
             etag: head.etag,
-            bytes: head.size + list + SUPERSEDED_BYTES + detached_bytes(head, by),
+            bytes: head.size + list + SUPERSEDED_BYTES + detached_bytes(head, &by.attachments),
             contents: head.attachments.as_slice().iter().map(|one| one.hash).collect(),
             kept: head.kept,
+            unremembered: head.seen.tombstone && !by.remembers(head.vector()),
         }
     };
     heads.map(row).collect()

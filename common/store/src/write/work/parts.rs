@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use jackdaw_common::{
     ChangeVector, Content, Counter, CounterName, DocumentId, Entry, Etag, Segment, Version,
+    conflict::Holder,
     item::{
         Context, Extent,
         series::{Points, SeriesName, Span},
@@ -18,7 +19,7 @@ use crate::{
         codec::RowError,
         heads::Head,
         history::Superseded,
-        parts::{CounterHead, Part, PartHead, SegmentHead},
+        parts::{CounterHead, Part, PartHead, SegmentHead, encode_dead},
     },
 };
 
@@ -212,13 +213,22 @@ impl Work<'_> {
     /// Removes a part; its row is still to give way.
     fn remove<P: Part>(&mut self, table: Table, key: Bytes, head: &PartHead<P>) -> Superseded {
         self.overlay.delete(table, key);
+        if head.part.live() == 0 {
+            self.overlay.delete(keys::DEAD, keys::change(head.etag));
+        }
         let header = &mut self.header;
         header.parts = header.parts.saturating_sub(1);
         let live =
             if table == keys::COUNTERS { &mut header.counters } else { &mut header.series_entries };
         *live = live.saturating_sub(head.part.live());
         let bytes = head.bytes + SUPERSEDED_BYTES;
-        Superseded { etag: head.etag, bytes, contents: Vec::new(), kept: false }
+        Superseded {
+            etag: head.etag,
+            bytes,
+            contents: Vec::new(),
+            kept: false,
+            unremembered: false,
+        }
     }
 
     fn part<P: Part>(
@@ -244,6 +254,9 @@ impl Work<'_> {
             self.header.counters += live;
         } else {
             self.header.series_entries += live;
+        }
+        if live == 0 {
+            self.overlay.put(keys::DEAD, keys::change(etag), encode_dead(table, &key));
         }
         self.overlay.put(table, key, P::encode(&head));
         self.row(version, minted, previous, false)?;
@@ -294,6 +307,33 @@ impl Work<'_> {
             Ok((key, head))
         };
         rows.map(head).collect()
+    }
+
+    /// Forgets a counter or a segment that holds nothing, at `etag`, if nobody needs it: what it
+    /// has seen is covered. Answers whether it did.
+    pub(crate) fn forget_part(
+        &mut self,
+        table: Table,
+        key: Bytes,
+        etag: Etag,
+    ) -> Result<bool, StoreError> {
+        let Some(row) = self.overlay.row(table, &key)? else { return Ok(false) };
+        let (of, vector) = if table == keys::COUNTERS {
+            let head = decode::<Counter>(table, &key, row)?;
+            (head.etag, head.vector)
+        } else {
+            let head = decode::<Extent>(table, &key, row)?;
+            (head.etag, head.vector)
+        };
+        let holder = Holder { vector: &self.header.vector, retired: &self.header.origin.retired };
+        if of != etag || !holder.has_seen(&vector) {
+            return Ok(false);
+        }
+        self.overlay.delete(table, key);
+        self.overlay.delete(keys::DEAD, keys::change(etag));
+        self.overlay.delete(keys::CHANGES, keys::change(etag));
+        self.header.parts = self.header.parts.saturating_sub(1);
+        Ok(true)
     }
 
     /// Whether `vector` has seen all that the document has beside its body; `None` where it has

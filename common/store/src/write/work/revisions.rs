@@ -8,31 +8,30 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use jackdaw_common::{
-    Attachments, ChangeVector, Collection, Content, Counter, DocumentId, Entry, Etag, Timestamp,
-    Version,
+    ChangeVector, Collection, Counter, DocumentId, Entry, Etag, Timestamp, Version,
     item::{
-        Extent, Kept, KeptCounter, KeptParts, RevisionsRule,
-        revision::{left, removal},
-        series::SeriesSummary,
+        Extent, Kept, KeptCounter, KeptParts, RevisionsRule, revision::left, series::SeriesSummary,
     },
-    limits::{REVISION_PARTS_ROWS_MAX, REVISIONS_TRIMMED_MAX},
+    limits::REVISION_PARTS_ROWS_MAX,
 };
 
-use super::{Present, SUPERSEDED_BYTES, Work, corrupt, parts};
+use super::{Present, Work, corrupt, parts};
 use crate::{
     engine::{Direction, ScanRange},
     error::StoreError,
     keys,
-    tables::{
-        history::Superseded,
-        revisions::{Ledger, Revision, Trim},
-    },
+    tables::revisions::{Has, Ledger, Revision},
 };
 
 impl Work<'_> {
     /// How revisions of a collection are kept, if any are.
     pub(crate) fn rule(&self, collection: &Collection) -> Option<&RevisionsRule> {
         self.header.origin.revisions.rule(collection)
+    }
+
+    /// Whether revisions of a document of a collection go when it is deleted.
+    pub(crate) fn purges(&self, collection: &Collection) -> bool {
+        self.rule(collection).is_some_and(|rule| rule.purge_on_delete)
     }
 
     /// That a version of a document is kept under `by`, with what the document has now.
@@ -113,31 +112,43 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// Keeps the live versions of a document which their writers did not, now that others take
-    /// their place: what was written before anybody wanted revisions, or where nobody does.
+    /// Keeps the live versions of a document which their writers did not, before others take their
+    /// place: what was written before anybody wanted revisions, or where nobody does. Each in a
+    /// transaction of its own: as revisions they need nothing else, and the one that takes their
+    /// place must not become larger than a destination takes.
+    ///
+    /// To be called between two transactions. Answers whether there was one.
     pub(crate) fn keep_versions(
         &mut self,
         present: &Present,
         gone: impl Fn(usize) -> bool,
-    ) -> Result<(), StoreError> {
-        if self.header.origin.revisions.is_empty() {
-            return Ok(());
+    ) -> Result<bool, StoreError> {
+        let mut any = false;
+        if !self.keeps() {
+            return Ok(any);
         }
         for (at, head) in present.heads.iter().enumerate() {
-            let kept = head.seen.tombstone || head.kept || self.own(head.etag).is_some();
-            if kept || !gone(at) || self.rule(&head.collection).is_none() {
+            let own = self.own(head.etag).is_some();
+            if own || head.seen.tombstone || !gone(at) || self.rule(&head.collection).is_none() {
                 continue;
             }
             if self.revision(&super::revision_key(head))?.is_some() {
-                // Another database has kept it already.
+                // It is kept, by its writer or by another database.
                 continue;
             }
             let row = self.change(head.etag)?;
             let by = self.mint()?;
             let kept = Some(self.kept(&head.id, by)?);
             self.keep(Version { kept, ..row.version }, row.minted)?;
+            self.border();
+            any = true;
         }
-        Ok(())
+        Ok(any)
+    }
+
+    /// Whether revisions of any collection are kept.
+    pub(crate) fn keeps(&self) -> bool {
+        !self.header.origin.revisions.is_empty()
     }
 
     /// Gives a version a row as a revision, and as nothing else.
@@ -167,12 +178,24 @@ impl Work<'_> {
         if let Some(before) = &before {
             by = left(&by, &before.by).merge(&before.by);
         }
-        if before.map_or_else(|| by.is_empty(), |before| before.by == by) {
+        if before.as_ref().map_or_else(|| by.is_empty(), |before| before.by == by) {
             return Ok(false);
         }
-        let kept = Some(Arc::new(Kept { by, parts: kept.parts.clone() }));
+        let parts = match &before {
+            Some(before) => self.either(kept.parts.clone(), before)?,
+            None => kept.parts.clone(),
+        };
+        let kept = Some(Arc::new(Kept { by, parts }));
         self.keep(Version { kept, ..version }, minted)?;
         Ok(true)
+    }
+
+    /// Of what two databases say that a document had the same one stays everywhere.
+    fn either(&self, parts: KeptParts, before: &Revision) -> Result<KeptParts, StoreError> {
+        let there = self.change(before.etag)?.version.kept;
+        let there = there.map(|kept| kept.parts.clone()).unwrap_or_default();
+        let text = |parts: &KeptParts| format!("{parts:?}");
+        Ok(if text(&there) < text(&parts) { there } else { parts })
     }
 
     /// Has a row of `revisions` lead to a version that is kept, which gets its row at `etag`.
@@ -190,6 +213,8 @@ impl Work<'_> {
         let key = keys::revision(&version.id, version.last_modified, &version.vector);
         let revision = Revision {
             etag,
+            id: version.id.clone(),
+            has: Has::of(version),
             by: kept.by.clone(),
             vector: version.vector.clone(),
             last_modified: version.last_modified,
@@ -215,12 +240,12 @@ impl Work<'_> {
         Ok(())
     }
 
-    fn revision(&self, key: &[u8]) -> Result<Option<Revision>, StoreError> {
+    pub(super) fn revision(&self, key: &[u8]) -> Result<Option<Revision>, StoreError> {
         let row = self.overlay.row(keys::REVISIONS, key)?;
         row.map(|row| decode_revision(key, row)).transpose()
     }
 
-    fn ledger(&self, document: &[u8]) -> Result<Ledger, StoreError> {
+    pub(super) fn ledger(&self, document: &[u8]) -> Result<Ledger, StoreError> {
         let key = keys::ledger(document);
         let Some(row) = self.overlay.row(keys::REVISIONS, &key)? else {
             return Ok(Ledger::default());
@@ -228,7 +253,7 @@ impl Work<'_> {
         Ledger::decode(row).map_err(|error| corrupt(keys::REVISIONS, &key, error))
     }
 
-    fn set_ledger(&mut self, document: &[u8], ledger: &Ledger) {
+    pub(super) fn set_ledger(&mut self, document: &[u8], ledger: &Ledger) {
         let key = keys::ledger(document);
         if ledger.count == 0 {
             self.overlay.delete(keys::REVISIONS, key);
@@ -267,158 +292,26 @@ impl Work<'_> {
         Ok(())
     }
 
-    fn remove_revision(&mut self, key: Bytes, ledger: &mut Ledger) {
+    pub(super) fn remove_revision(&mut self, key: Bytes, ledger: &mut Ledger) {
         self.overlay.delete(keys::REVISIONS, key);
         ledger.count = ledger.count.saturating_sub(1);
         self.header.revisions = self.header.revisions.saturating_sub(1);
     }
 
     /// Removes the row that a revision led to, unless something else leads to it.
-    fn release(&mut self, revision: &Revision) -> Result<(), StoreError> {
+    pub(super) fn release(&mut self, revision: &Revision) -> Result<(), StoreError> {
         if !revision.past {
             return Ok(());
         }
-        let row = self.change(revision.etag)?;
-        let contents = row.version.attachments.as_slice().iter().map(|one| one.hash);
-        self.references.lose(contents);
+        if revision.has.attachments {
+            let row = self.change(revision.etag)?;
+            let contents = row.version.attachments.as_slice().iter().map(|one| one.hash);
+            self.references.lose(contents);
+        }
         if !self.take_own(revision.etag) {
             self.overlay.delete(keys::CHANGES, keys::change(revision.etag));
         }
         Ok(())
-    }
-}
-
-/// What is removed.
-impl Work<'_> {
-    fn trim(&self, document: &[u8]) -> Result<Option<Trim>, StoreError> {
-        if self.header.trims == 0 {
-            return Ok(None);
-        }
-        let row = self.overlay.row(keys::TRIMS, document)?;
-        let decode = |row| Trim::decode(row).map_err(|it| corrupt(keys::TRIMS, document, it));
-        row.map(decode).transpose()
-    }
-
-    /// Removes the revisions of a document that its rule no longer keeps, the oldest first and so
-    /// many at most as one step may; answers how many those were.
-    pub(crate) fn trim_by(
-        &mut self,
-        id: &DocumentId,
-        rule: &RevisionsRule,
-        now: Timestamp,
-    ) -> Result<u64, StoreError> {
-        let ledger = self.ledger(id.key().as_bytes())?;
-        let excess = usize::try_from(rule.excess(ledger.count)).unwrap_or(usize::MAX);
-        let excess = excess.min(REVISIONS_TRIMMED_MAX);
-        if excess == 0 {
-            return Ok(0);
-        }
-        let (mut victims, mut stay, mut stays) = (Vec::new(), false, Vec::new());
-        for entry in self.revisions_of(id.key().as_bytes()) {
-            let (_, revision) = entry?;
-            stay |= victims.len() == excess || !rule.is_old(revision.last_modified, now);
-            if !stay {
-                victims.push(revision.by);
-            } else if ledger.ordered {
-                break;
-            } else {
-                stays.push(revision.by);
-            }
-        }
-        let removed = removal(victims.iter(), stays.iter());
-        self.remove_revisions(id, removed, now)
-    }
-
-    /// Removes all revisions of a document.
-    pub(crate) fn purge(&mut self, id: &DocumentId, now: Timestamp) -> Result<u64, StoreError> {
-        let mut all = Vec::new();
-        for entry in self.revisions_of(id.key().as_bytes()) {
-            all.push(entry?.1.by);
-        }
-        self.remove_revisions(id, removal(all.iter(), std::iter::empty()), now)
-    }
-
-    /// A client's removal.
-    fn remove_revisions(
-        &mut self,
-        id: &DocumentId,
-        removed: ChangeVector,
-        now: Timestamp,
-    ) -> Result<u64, StoreError> {
-        if removed.is_empty() {
-            return Ok(0);
-        }
-        let (mut vector, mut all) = (self.header.vector.clone(), removed);
-        if let Some(before) = self.trim(id.key().as_bytes())? {
-            vector.merge_from(&before.vector);
-            all.merge_from(&before.removed);
-        }
-        let by = self.mint()?;
-        vector.raise(by);
-        let version = Version {
-            id: id.clone(),
-            collection: Collection::default(),
-            vector,
-            last_modified: now,
-            content: Content::RevisionTombstone(all.clone()),
-            attachments: Attachments::default(),
-            since: ChangeVector::empty(),
-            kept: None,
-        };
-        self.write_trim(version, all, Some(by))
-    }
-
-    /// What is removed of a document's revisions, in the place of what was.
-    pub(crate) fn write_trim(
-        &mut self,
-        version: Version,
-        removed: ChangeVector,
-        minted: Option<Entry>,
-    ) -> Result<u64, StoreError> {
-        let id = version.id.clone();
-        let document = id.key().as_bytes();
-        let before = self.trim(document)?;
-        let mut ledger = self.ledger(document)?;
-        let mut gone = Vec::new();
-        for entry in self.revisions_of(document) {
-            let (key, revision) = entry?;
-            if removed.covers(&revision.by) {
-                gone.push((key, revision));
-            } else if ledger.ends_with_the_first_to_stay() {
-                break;
-            }
-        }
-        let count = gone.len() as u64;
-        for (key, revision) in gone {
-            self.release(&revision)?;
-            self.remove_revision(key, &mut ledger);
-        }
-        self.set_ledger(document, &ledger);
-        let superseded = before.as_ref().map(|before| Superseded {
-            etag: before.etag,
-            bytes: SUPERSEDED_BYTES,
-            contents: Vec::new(),
-            kept: false,
-        });
-        self.header.trims += u64::from(superseded.is_none());
-        let previous = before.map_or(Etag::ZERO, |before| before.etag);
-        self.supersede(superseded.into_iter().collect())?;
-        let trim = Trim { etag: self.next_etag()?, vector: version.vector.clone(), removed };
-        self.overlay.put(keys::TRIMS, Bytes::copy_from_slice(document), trim.encode());
-        self.row(version, minted, previous, false)?;
-        Ok(count)
-    }
-
-    /// What is known to be removed of a document's revisions, and what that has seen.
-    pub(crate) fn removed(&self, id: &DocumentId) -> Result<Option<Trim>, StoreError> {
-        self.trim(id.key().as_bytes())
-    }
-
-    /// Forgets what was removed of a document's revisions.
-    pub(crate) fn forget_trim(&mut self, document: Bytes, etag: Etag) {
-        self.overlay.delete(keys::TRIMS, document);
-        self.overlay.delete(keys::CHANGES, keys::change(etag));
-        self.header.trims = self.header.trims.saturating_sub(1);
     }
 
     /// The newest revision of a document.
@@ -430,7 +323,7 @@ impl Work<'_> {
     }
 
     /// The revisions of a document, the oldest first.
-    fn revisions_of(
+    pub(super) fn revisions_of(
         &self,
         document: &[u8],
     ) -> impl Iterator<Item = Result<(Bytes, Revision), StoreError>> + '_ {

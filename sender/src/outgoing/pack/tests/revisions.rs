@@ -57,7 +57,7 @@ async fn a_revision_that_the_destination_has_is_left_out() {
     // The version before is kept by an entry of its own, under the vector that it had.
     write(&store, vec![put("x", "2")]).await;
     let of = |known| sent(&all(&store, &destination(known)));
-    assert_eq!(of(vector(&[(1, 2)])), [(3, 3, 2, true), (4, 3, 2, false)]);
-    assert_eq!(of(vector(&[(1, 3)])), [(4, 3, 2, false)]);
+    assert_eq!(of(vector(&[(1, 2)])), [(3, 3, 1, true), (4, 4, 1, false)]);
+    assert_eq!(of(vector(&[(1, 3)])), [(4, 4, 1, false)]);
     assert_eq!(of(vector(&[(1, 4)])), []);
 }

@@ -384,3 +384,34 @@ fn an_echo_writes_nothing() {
         assert_eq!(header_and_rows(&one).await, before);
     });
 }
+
+/// A deletion whose successor does not remember it is sent on, also where both have come in one
+/// transaction: what the document had before it has gone with it, here, and is to go there.
+#[tokio::test]
+async fn a_deletion_that_is_not_remembered_is_sent_on() {
+    let here = in_memory(9);
+    task(&here, 1, true).await;
+    let live = arriving(1, "d", &vector(&[(1, 1)]), Some("1"));
+    receive(&here, 1, vec![live]).await;
+    let together = |number, vector: &_, body| {
+        let item = arriving(number, "d", vector, body);
+        Item { transaction: mark(2, 2), ..item }
+    };
+    let (second, third) = (vector(&[(1, 2)]), vector(&[(1, 3)]));
+    let items = vec![together(2, &second, None), together(3, &third, Some("3"))];
+    receive(&here, 1, items).await;
+    audit(&here.snapshot());
+    let said: Vec<_> = changes(&here, 0).iter().map(says).collect();
+    assert_eq!(said, ["1", "†", "3"]);
+    // Another that is overwritten in its own transaction nobody sees.
+    let together = |number, vector: &_, body| {
+        let item = arriving(number, "d", vector, body);
+        Item { transaction: mark(4, 2), ..item }
+    };
+    let (fourth, fifth) = (vector(&[(1, 4)]), vector(&[(1, 5)]));
+    let items = vec![together(4, &fourth, Some("4")), together(5, &fifth, Some("5"))];
+    receive(&here, 1, items).await;
+    let said: Vec<_> = changes(&here, 0).iter().map(says).collect();
+    assert_eq!(said, ["1", "†", "3", "5"]);
+    audit(&here.snapshot());
+}

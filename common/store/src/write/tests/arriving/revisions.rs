@@ -1,6 +1,8 @@
 //! Revisions that arrive: stored once, whatever is configured here, and never the document.
 
-use jackdaw_common::{Timestamp, item::RevisionsRule};
+use std::sync::Arc;
+
+use jackdaw_common::{Content, Kept, Timestamp, item::RevisionsRule};
 
 use super::super::{
     harness::*,
@@ -284,10 +286,10 @@ async fn what_is_kept_already_is_not_kept_again() {
     assert_eq!(there.vector(), here.vector(), "nothing was minted");
 }
 
-/// One that was kept late is older than others that were kept before it: it does not go where they
-/// would go with it.
+/// One that was kept late is older than others that were kept before it: those go first, and
+/// nothing goes that is not meant.
 #[tokio::test]
-async fn what_was_kept_late_takes_nothing_else_with_it() {
+async fn what_was_kept_late_goes_late() {
     let (early, late) = (TestClock::at(1_000), TestClock::at(5_000));
     let here = Place::memory().open_at(1, late.clone());
     let there = Place::memory().open_at(2, early);
@@ -298,7 +300,7 @@ async fn what_was_kept_late_takes_nothing_else_with_it() {
     configure(&here, Some(newest(2))).await;
     late.set(10_000);
     put(&here, "d", "both").await;
-    assert_eq!(revised(&here, "d"), ["both", "mine", "theirs"]);
+    assert_eq!(revised(&here, "d"), ["both", "theirs"]);
     late.set(20_000);
     put(&here, "d", "new").await;
     assert_eq!(revised(&here, "d"), ["new", "both"]);
@@ -344,4 +346,177 @@ async fn what_may_come_again_is_remembered_to_be_removed() {
     assert_eq!(forget(&there).await, 1);
     again.repeat().await;
     assert_eq!(revised(&there, "d"), ["2"]);
+}
+
+/// What is kept of what a transaction takes the place of stands in transactions of its own: what a
+/// destination takes as one does not become larger on the way.
+#[tokio::test]
+async fn what_is_kept_makes_no_transaction_larger() {
+    let (here, there) = (in_memory(1), in_memory(2));
+    configure(&there, Some(all())).await;
+    here.transact(vec![putting("a", "1"), putting("b", "1")]).await.unwrap();
+    copy(&here, &there).await;
+    here.transact(vec![putting("a", "2"), putting("b", "2")]).await.unwrap();
+    copy(&here, &there).await;
+    let marks = |store: &Store, after| {
+        let rows = changes(store, after).into_iter();
+        rows.map(|row| (row.etag.get(), row.transaction)).collect::<Vec<_>>()
+    };
+    let kept = [(3, mark(3, 1)), (4, mark(4, 1)), (5, mark(5, 2)), (6, mark(5, 2))];
+    assert_eq!(marks(&there, 2), kept);
+    // So it is where a client writes.
+    put(&there, "c", "1").await;
+    configure(&there, None).await;
+    put(&there, "c", "2").await;
+    put(&there, "d", "2").await;
+    configure(&there, Some(all())).await;
+    let last = there.last_etag().get();
+    there.transact(vec![putting("c", "3"), putting("d", "3")]).await.unwrap();
+    let kept = [
+        (last + 1, mark(last + 1, 1)),
+        (last + 2, mark(last + 2, 1)),
+        (last + 3, mark(last + 3, 2)),
+        (last + 4, mark(last + 3, 2)),
+    ];
+    assert_eq!(marks(&there, last), kept);
+}
+
+/// A destination's rule bounds what it keeps by itself, and leaves alone what its source keeps.
+#[tokio::test]
+async fn a_destination_keeps_so_much_by_itself_at_most() {
+    let clock = TestClock::at(1_000_000);
+    let [here, there] = [1, 2].map(|n| Place::memory().open_at(n, clock.clone()));
+    configure(&here, Some(all())).await;
+    put(&here, "d", "1").await;
+    clock.set(2_000_000);
+    put(&here, "d", "2").await;
+    configure(&here, None).await;
+    configure(&there, Some(newest(2))).await;
+    for number in 3..9 {
+        clock.set(number * 1_000_000);
+        put(&here, "d", &number.to_string()).await;
+        copy(&here, &there).await;
+    }
+    assert_eq!(revised(&there, "d"), ["7", "6", "2", "1"]);
+    copy(&there, &here).await;
+    assert_eq!(revised(&here, "d"), ["7", "6", "2", "1"]);
+    // Its rule purges what it has kept, when the document is deleted.
+    configure(&there, Some(purging())).await;
+    delete(&here, "d").await;
+    copy(&here, &there).await;
+    assert_eq!(revised(&there, "d"), ["2", "1"]);
+    assert_eq!(enforce(&there).await.removed, 2, "what others keep goes only when it is asked for");
+}
+
+/// Where the source's clock went back a destination's rule is kept all the same.
+#[tokio::test]
+async fn a_clock_that_goes_back_stops_no_rule() {
+    let clock = TestClock::at(9_000_000);
+    let here = Place::memory().open_at(1, clock.clone());
+    let there = in_memory(2);
+    configure(&there, Some(newest(2))).await;
+    for number in 0..8 {
+        put(&here, "d", &number.to_string()).await;
+        copy(&here, &there).await;
+        clock.set(1_000_000 + number);
+    }
+    assert_eq!(revised(&there, "d"), ["6", "5"]);
+    configure(&there, None).await;
+    assert_eq!(enforce(&there).await.removed, 2);
+}
+
+/// A version whose revision was removed while it was live is kept again by whoever wants it.
+#[tokio::test]
+async fn a_live_version_is_kept_again() {
+    let (here, there) = (in_memory(1), in_memory(2));
+    configure(&here, Some(all())).await;
+    configure(&there, Some(all())).await;
+    put(&here, "d", "1").await;
+    copy(&here, &there).await;
+    configure(&here, None).await;
+    assert_eq!(enforce(&here).await.removed, 1);
+    copy(&here, &there).await;
+    assert_eq!(revised(&there, "d"), [""; 0]);
+    put(&here, "d", "2").await;
+    copy(&here, &there).await;
+    assert_eq!(revised(&there, "d"), ["1"]);
+    // And so where it was written.
+    put(&here, "e", "1").await;
+    configure(&here, Some(all())).await;
+    put(&here, "e", "2").await;
+    configure(&here, None).await;
+    enforce(&here).await;
+    configure(&here, Some(all())).await;
+    put(&here, "e", "3").await;
+    assert_eq!(revised(&here, "e").len(), 2);
+}
+
+/// A deletion that ends a conflict with others of its kind takes the place of live versions too.
+#[tokio::test]
+async fn what_deletions_together_take_the_place_of_is_kept() {
+    let here = in_memory(9);
+    configure(&here, Some(all())).await;
+    let live = arriving(1, "d", &vector(&[(1, 1)]), Some("1"));
+    receive(&here, 1, vec![live]).await;
+    receive(&here, 2, vec![arriving(1, "d", &vector(&[(2, 1)]), None)]).await;
+    assert_eq!(counts(&here), (0, 0, 1));
+    receive(&here, 3, vec![arriving(1, "d", &vector(&[(1, 1), (3, 1)]), None)]).await;
+    assert_eq!(counts(&here), (0, 1, 0));
+    assert_eq!(revised(&here, "d"), ["1"]);
+}
+
+/// Removals are joined, whatever each of them has seen of the others.
+#[tokio::test]
+async fn removals_are_joined() {
+    let here = in_memory(9);
+    let gone = |number, seen: &[(u8, u64)], removed: &[(u8, u64)]| {
+        let mut item = arriving(number, "d", &vector(seen), None);
+        item.version.content = Content::RevisionTombstone(vector(removed));
+        item
+    };
+    let removed = |store: &Store| {
+        let rows = changes(store, 0);
+        let row = rows.iter().find(|row| row.version.content.is_part()).unwrap();
+        let Content::RevisionTombstone(removed) = &row.version.content else { panic!() };
+        (row.version.vector.clone(), removed.clone())
+    };
+    receive(&here, 1, vec![gone(1, &[(1, 5)], &[(1, 3)])]).await;
+    // One that has seen it, and has forgotten it.
+    let applied = receive(&here, 2, vec![gone(1, &[(1, 5), (2, 7)], &[(2, 7)])]).await;
+    assert_eq!((applied.merged, applied.collided), (1, 0));
+    let both = (vector(&[(1, 5), (2, 7)]), vector(&[(1, 3), (2, 7)]));
+    assert_eq!(removed(&here), both);
+    for again in [gone(2, &[(1, 5), (2, 7)], &[(2, 7)]), gone(3, &[(1, 5)], &[(1, 3)])] {
+        let applied = receive(&here, 3, vec![again]).await;
+        assert_eq!((applied.already_present, applied.collided), (1, 0));
+    }
+    assert_eq!(removed(&here), both);
+    audit(&here.snapshot());
+}
+
+/// A revision that some of those who keep it have removed goes when the others do, though the first
+/// removal is forgotten.
+#[tokio::test]
+async fn who_has_removed_a_revision_keeps_it_no_longer() {
+    let here = in_memory(9);
+    let kept = |number, by: &[(u8, u64)]| {
+        let mut item = arriving(number, "d", &vector(&[(1, 1)]), Some("1"));
+        let parts = Default::default();
+        item.version.kept = Some(Arc::new(Kept { by: vector(by), parts }));
+        item.past = true;
+        item
+    };
+    let gone = |number, removed: &[(u8, u64)]| {
+        let mut item = arriving(number, "d", &vector(removed), None);
+        item.version.content = Content::RevisionTombstone(vector(removed));
+        item
+    };
+    receive(&here, 2, vec![kept(1, &[(2, 2), (3, 3)])]).await;
+    receive(&here, 2, vec![gone(2, &[(2, 4)])]).await;
+    assert_eq!(revised(&here, "d"), ["1"]);
+    let snapshot = here.snapshot();
+    let (_, revision) = snapshot.revisions(&id("d"), None).next().unwrap().unwrap();
+    assert_eq!(revision.by, vector(&[(3, 3)]));
+    receive(&here, 3, vec![gone(1, &[(3, 4)])]).await;
+    assert_eq!(revised(&here, "d"), [""; 0]);
 }

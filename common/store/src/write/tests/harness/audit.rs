@@ -19,7 +19,7 @@ use crate::{
         changes::ChangeRow,
         heads::Head,
         history::Superseded,
-        parts::{Part as _, SegmentHead},
+        parts::{Part as _, SegmentHead, decode_dead},
     },
 };
 
@@ -79,7 +79,7 @@ pub(crate) fn audit(snapshot: &Snapshot) {
 fn parts(snapshot: &Snapshot, rows: &[ChangeRow]) -> Vec<Etag> {
     let engine = snapshot.engine();
     let rows: BTreeMap<_, _> = rows.iter().map(|row| (row.etag, row)).collect();
-    let (mut etags, mut counters, mut entries) = (Vec::new(), 0, 0);
+    let (mut etags, mut dead, mut counters, mut entries) = (Vec::new(), Vec::new(), 0, 0);
     for entry in engine.scan(keys::COUNTERS, ScanRange::all(), Direction::Forward) {
         let (key, value) = entry.unwrap();
         let head = Counter::decode(value).unwrap();
@@ -91,6 +91,9 @@ fn parts(snapshot: &Snapshot, rows: &[ChangeRow]) -> Vec<Etag> {
         }
         assert_eq!((&version.vector, &version.since), (&head.vector, &head.since));
         counters += head.part.live();
+        if head.part.live() == 0 {
+            dead.push((head.etag, keys::COUNTERS.id, key));
+        }
         etags.push(head.etag);
     }
     let mut before: Option<(Bytes, SegmentHead)> = None;
@@ -111,9 +114,20 @@ fn parts(snapshot: &Snapshot, rows: &[ChangeRow]) -> Vec<Etag> {
             assert!(before.part.span.last() < extent.span.first(), "{before:?} meets {head:?}");
         }
         entries += head.part.live;
+        if head.part.live == 0 {
+            dead.push((head.etag, keys::SEGMENTS.id, key));
+        }
         etags.push(head.etag);
         before = Some((series, head));
     }
+    let dead: BTreeSet<_> = dead.into_iter().collect();
+    let scan = engine.scan(keys::DEAD, ScanRange::all(), Direction::Forward);
+    let listed = scan.map(|entry| {
+        let (key, row) = entry.unwrap();
+        let (table, part) = decode_dead(row).unwrap();
+        (keys::etag(keys::DEAD, &key).unwrap(), table.id, part)
+    });
+    assert_eq!(listed.collect::<BTreeSet<_>>(), dead, "what holds nothing");
     let header = snapshot.header();
     assert_eq!((header.counters, header.series_entries), (counters, entries));
     assert_eq!(header.parts, etags.len() as u64, "count of parts");

@@ -6,11 +6,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jackdaw_common::item::series::NewEntry;
+use jackdaw_common::{Timestamp, item::series::NewEntry};
 use proptest::prelude::*;
 
 use super::super::{harness::*, local::parts::*};
-use crate::{Command, Store};
+use crate::{Command, Forget, Looked, Store};
 
 const DOCUMENT: &str = "d";
 const COUNTERS: [&str; 2] = ["likes", "stars"];
@@ -61,6 +61,7 @@ enum Step {
     Clear { at: usize, series: usize, first: i64, length: i64 },
     DeleteDocument { at: usize },
     Put { at: usize },
+    Forget { at: usize },
     Ship { link: usize, items: usize },
     Again(usize),
 }
@@ -238,6 +239,7 @@ impl World {
                 let at = at % databases;
                 put(&self.stores[at], DOCUMENT, "1").await;
             }
+            Step::Forget { at } => self.forget(at % databases).await,
             Step::DeleteDocument { at } => {
                 let at = at % databases;
                 if !delete(&self.stores[at], DOCUMENT).await.etag.is_zero() {
@@ -262,6 +264,18 @@ impl World {
                 self.clear(at % databases, series % SERIES.len(), first, first + length).await;
             }
         }
+    }
+
+    /// Whoever copies a database has passed what it forgets. Deletions of the document itself stay.
+    async fn forget(&mut self, at: usize) {
+        for link in 0..self.links.len() {
+            if self.links[link].0 == at {
+                self.ship(link, usize::MAX).await;
+            }
+        }
+        let (before, after) = (Timestamp::from_micros(i64::MAX), Some(Looked::before_parts()));
+        let done = self.stores[at].forget(Forget { before, after }).await.unwrap();
+        assert_eq!((done.tombstones, done.trims, done.next), (0, 0, None));
     }
 
     async fn increment(&mut self, at: usize, counter: usize, delta: i64) {
@@ -370,7 +384,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
             Step::Clear { at, series, first, length }
         }),
         1 => at.clone().prop_map(|at| Step::DeleteDocument { at }),
-        1 => at.prop_map(|at| Step::Put { at }),
+        1 => at.clone().prop_map(|at| Step::Put { at }),
+        2 => at.prop_map(|at| Step::Forget { at }),
         6 => (0usize..6, prop_oneof![1usize..4, Just(usize::MAX)])
             .prop_map(|(link, items)| Step::Ship { link, items }),
         1 => (0usize..6).prop_map(Step::Again),

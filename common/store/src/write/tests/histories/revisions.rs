@@ -1,7 +1,10 @@
 //! Revisions of databases that copy each other: whatever was kept and nobody removed is everywhere
 //! in the end, once, and nothing else is; documents are never what they were.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use jackdaw_common::{ChangeVector, item::RevisionsRule};
 use proptest::prelude::*;
@@ -33,8 +36,8 @@ struct World {
     kept: BTreeSet<Kept>,
     /// What a database has removed by itself.
     removed: BTreeSet<Kept>,
-    /// What each database had when it was looked at last.
-    shown: Vec<BTreeSet<Kept>>,
+    /// What each database had when it was looked at last, and who keeps it.
+    shown: Vec<BTreeMap<Kept, ChangeVector>>,
 }
 
 impl World {
@@ -46,18 +49,20 @@ impl World {
         for (from, to) in edges {
             links.push((*from, *to, Link::open(&stores[*from], &stores[*to]).await));
         }
-        let shown = vec![BTreeSet::new(); databases];
+        let shown = vec![BTreeMap::new(); databases];
         let (kept, removed) = (BTreeSet::new(), BTreeSet::new());
         Self { stores, links, clock, now: 1_000_000, kept, removed, shown }
     }
 
-    fn revisions(&self, at: usize) -> BTreeSet<Kept> {
+    fn revisions(&self, at: usize) -> BTreeMap<Kept, ChangeVector> {
         let snapshot = self.stores[at].snapshot();
         audit(&snapshot);
-        let mut all = BTreeSet::new();
+        let mut all = BTreeMap::new();
         for (number, document) in DOCUMENTS.iter().enumerate() {
             for entry in snapshot.revisions(&id(document), None) {
-                assert!(all.insert((number, entry.unwrap().1.vector)), "twice");
+                let revision = entry.unwrap().1;
+                let before = all.insert((number, revision.vector), revision.by);
+                assert!(before.is_none(), "twice");
             }
         }
         all
@@ -66,14 +71,19 @@ impl World {
     /// Notes what a step has done at one database, to which something came or not.
     fn note(&mut self, at: usize, came: bool) {
         let now = self.revisions(at);
-        for gone in self.shown[at].difference(&now) {
-            assert!(!came || self.removed.contains(gone), "{gone:?} went without being removed");
+        let incarnation = identity(u8::try_from(at).unwrap() + 1).incarnation;
+        for (gone, by) in &self.shown[at] {
+            if now.contains_key(gone) {
+                continue;
+            }
+            // A destination removes by its own rule what it alone has kept.
+            let own = by.len() == 1 && !by.etag_of(incarnation).is_zero();
+            let removed = !came || own || self.removed.contains(gone);
+            assert!(removed, "{gone:?} went without being removed");
             self.removed.insert(gone.clone());
         }
-        for new in now.difference(&self.shown[at]) {
-            // A destination may keep by its own rule what nobody else does.
-            self.kept.insert(new.clone());
-        }
+        // A destination may keep by its own rule what nobody else does.
+        self.kept.extend(now.keys().cloned());
         self.shown[at] = now;
     }
 
@@ -171,10 +181,11 @@ fn run(
             world.carry_out(step.clone()).await;
         }
         world.settle().await;
-        let all = world.revisions(0);
+        let keys = |world: &World, at| world.revisions(at).into_keys().collect::<BTreeSet<_>>();
+        let all = keys(&world, 0);
         let documents = |store: &Store| DOCUMENTS.map(|document| reads(store, document));
         for at in 1..databases {
-            assert_eq!(world.revisions(at), all, "at 0 and {at}");
+            assert_eq!(keys(&world, at), all, "at 0 and {at}");
             assert_eq!(documents(&world.stores[at]), documents(&world.stores[0]));
         }
         // What two keep by themselves stays where only one of them has removed it.

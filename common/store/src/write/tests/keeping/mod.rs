@@ -3,4 +3,5 @@
 
 mod forgetting;
 mod history;
+mod parts;
 mod retiring;

@@ -72,6 +72,20 @@ fn a_pipe_is_completed_with_a_number_counted_for_it() {
     });
 }
 
+/// Where very many numbers are taken, since somebody has set the count back, the writer is not held
+/// up: it goes on in ever longer steps.
+#[tokio::test]
+async fn a_count_that_was_set_back_finds_a_number_soon() {
+    let store = in_memory(1);
+    let tag = store.tag();
+    let all = (1..=2_000).map(|number| putting(&format!("users/{number}-{tag}"), "a"));
+    store.transact(all.collect()).await.unwrap();
+    let id = put(&store, "users|", "b").await.id;
+    let number = id.as_str()["users/".len()..].split('-').next().unwrap().parse::<u64>().unwrap();
+    assert!((2_001..5_000).contains(&number), "{id}");
+    assert_eq!(put(&store, "users|", "b").await.id.as_str(), format!("users/{}-{tag}", number + 1));
+}
+
 /// What is counted apart must not come out the same.
 #[test]
 fn ids_that_differ_in_pipes_stay_apart() {

@@ -342,7 +342,7 @@ async fn a_list_goes_on() {
         let row = snapshot.revised(&revision).unwrap();
         assert!(matches!(row.version.content, Content::Document(_)));
         let by_vector = snapshot.revision(&id("d"), &revision.vector).unwrap();
-        assert_eq!(by_vector, Some(row.clone()));
+        assert_eq!(by_vector, Some((revision.clone(), row.clone())));
         said.push(says(&row));
         after = Some(place);
     }
