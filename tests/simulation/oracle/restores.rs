@@ -124,10 +124,7 @@ impl Truth {
             // it, and nobody behind that node hears of it.
             let passes = |node: usize| !self.buries(node, key, vector);
             let mut nodes = downstream(*holder, edges, passes).into_iter();
-            let lacks = nodes.find(|node| {
-                !self.has_part(*node, key, part, vector, says)
-                    && !self.is_forgotten_part(*node, key, part, vector)
-            })?;
+            let lacks = nodes.find(|node| !self.has_part(*node, key, part, vector, says))?;
             let (held, heads) =
                 (self.nodes[lacks].parts.describe(key), self.nodes[lacks].heads.get(key));
             let what = format!("node {lacks} has {held} of {heads:?}");
@@ -137,7 +134,7 @@ impl Truth {
 
     /// Whether what a node lacks of a counter or a segment is nothing but what held nothing any
     /// more and was forgotten.
-    fn is_forgotten_part(
+    pub(super) fn is_forgotten_part(
         &self,
         node: usize,
         key: &str,

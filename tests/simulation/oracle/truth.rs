@@ -215,6 +215,7 @@ impl Truth {
         self.nodes[node].parts.holds(key, part, vector, says)
             || self.buries(node, key, vector)
             || forgotten()
+            || self.is_forgotten_part(node, key, part, vector)
     }
 
     /// Whether a node has seen a deletion of a document which something that the document had has
