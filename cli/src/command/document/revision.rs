@@ -9,10 +9,10 @@ use jackdaw_proto::documents::{
 };
 
 use super::DocumentOption;
-use crate::command::{DatabaseOption, DeletionOptions, page_size, pages};
+use crate::command::{DatabaseOption, DeletionOptions, ListOptions, page_size};
 use crate::connection::{ConnectionOptions, Service};
 use crate::report::exit::{Exit, Failure};
-use crate::report::output::{Format, Output, counted, note};
+use crate::report::output::{Format, Output, note};
 use crate::report::view::{EnforcedView, RevisionView, RuleView};
 
 /// Revisions of documents.
@@ -32,9 +32,8 @@ enum What {
         #[command(flatten)]
         document: DocumentOption,
 
-        /// How many at most
-        #[arg(long, value_name = "NUMBER", default_value_t = 100)]
-        limit: usize,
+        #[command(flatten)]
+        list: ListOptions,
     },
     /// Print a revision: its body as it was written, the rest on standard error
     Get {
@@ -96,7 +95,9 @@ impl RevisionCommand {
     pub(in crate::command) async fn run(self, output: Output) -> Result<Exit, Failure> {
         let service = self.connection.connect().await?;
         match self.what {
-            What::List { document, limit } => list(&service, &document, limit, output).await?,
+            What::List { document, list: shown } => {
+                list(&service, &document, shown, output).await?;
+            }
             What::Get { document, change_vector } => {
                 let request = GetRevisionRequest {
                     database: document.database.database,
@@ -195,10 +196,10 @@ fn print(output: Output, revision: &RevisionView) -> Result<(), Failure> {
 async fn list(
     service: &Service,
     document: &DocumentOption,
-    limit: usize,
+    shown: ListOptions,
     output: Output,
 ) -> Result<(), Failure> {
-    let (revisions, more) = pages(limit, async |page_token, wanted| {
+    let page = async |page_token, wanted| {
         let request = ListRevisionsRequest {
             database: document.database.database.clone(),
             document_id: document.id.clone(),
@@ -208,13 +209,8 @@ async fn list(
         let page = service.answer(service.documents().list_revisions(request)).await?;
         let revisions = page.revisions.into_iter().map(RevisionView::listed);
         Ok((revisions.collect(), page.next_page_token))
-    })
-    .await?;
-    output.many(&revisions)?;
-    if more {
-        note(format_args!("there are more than {}: --limit", counted(limit as u64, "revision")));
-    }
-    Ok(())
+    };
+    shown.show("revision", output, page).await
 }
 
 async fn enforce(service: &Service, database: String, output: Output) -> Result<(), Failure> {
