@@ -106,6 +106,14 @@ pub const REVISION_PARTS_ROWS_MAX: usize = 4_096;
 /// Collections that have a rule of their own for revisions: each is looked for at every write.
 pub const REVISIONS_RULES_MAX: usize = 1_024;
 
+/// How far ahead of the database's time a revision that a client puts may have been written: clocks
+/// of two hosts differ, and whatever is written to its document afterwards is listed behind it.
+pub const REVISION_AHEAD_MICROS_MAX: i64 = 300_000_000;
+
+/// Revisions of one document and one time beyond which clients put no others: each is compared with
+/// all of them.
+pub const REVISIONS_AT_ONCE_MAX: usize = 1_024;
+
 /// Revisions of one document that one write removes, of those that its collection's rule no longer
 /// keeps: it must not hold up the writes behind it. The next write, or an enforcement, goes on.
 pub const REVISIONS_TRIMMED_MAX: usize = 256;

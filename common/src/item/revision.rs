@@ -15,7 +15,10 @@ pub use configuration::{RevisionsConfiguration, RevisionsRule, RuleError};
 use std::collections::BTreeMap;
 
 use super::{counter::CounterName, series::SeriesSummary};
-use crate::{ChangeVector, Entry, Etag, IncarnationId, limits::REVISION_PARTS_BYTES_MAX};
+use crate::{
+    ChangeVector, Entry, Etag, IncarnationId,
+    limits::{COUNTER_NAME_BYTES_MAX, REVISION_PARTS_BYTES_MAX},
+};
 
 /// That a version is kept as a revision, and what its document had when it was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +53,10 @@ pub struct KeptCounter {
 
 /// Bytes that the numbers of a counter or a series take encoded, at most.
 const NUMBERS_BYTES_MAX: usize = 48;
+
+/// Bytes that parts take at most: the one that made them full is beyond the bound.
+pub const PARTS_BYTES_MAX: usize =
+    REVISION_PARTS_BYTES_MAX + COUNTER_NAME_BYTES_MAX + NUMBERS_BYTES_MAX;
 
 impl KeptParts {
     /// Bytes they take encoded, at most.

@@ -157,10 +157,20 @@ pub(crate) fn revision_digest(vector: &ChangeVector) -> [u8; 16] {
 
 /// Key in `revisions`: those of a document by time, the oldest first.
 pub(crate) fn revision(id: &DocumentId, last_modified: Timestamp, vector: &ChangeVector) -> Bytes {
+    [&revisions_at(id, last_modified)[..], &revision_digest(vector)].concat().into()
+}
+
+/// What the keys of those of one time begin with.
+pub(crate) fn revisions_at(id: &DocumentId, last_modified: Timestamp) -> Bytes {
     // Times before 1970 come before those after it.
     let time = (last_modified.micros() as u64 ^ (1 << 63)).to_be_bytes();
-    let digest = revision_digest(vector);
-    [id.key().as_bytes(), &[SEPARATOR], &time, &digest].concat().into()
+    [id.key().as_bytes(), &[SEPARATOR], &time].concat().into()
+}
+
+/// Whether a key of `revisions` is that of a document's ledger.
+pub(crate) fn is_ledger(key: &[u8]) -> bool {
+    // No id has the separator, and behind it stands a time.
+    key.last() == Some(&SEPARATOR) && !key[..key.len() - 1].contains(&SEPARATOR)
 }
 
 /// The document that a key of `counters` or `segments` is of.

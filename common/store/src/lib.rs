@@ -28,6 +28,7 @@ pub use tables::local::CompareExchangeItem;
 pub use write::{
     Applied, ApplyError, Begin, BeginError, Command, Configure, ConfigureError, Enforce,
     EnforceError, Enforced, Exchange, ExchangeError, Exchanged, Expected, FollowError, Forget,
-    ForgetError, Forgotten, Incoming, IncomingItem, Looked, NewId, Numbering, Present, Reconciled,
-    Record, RecordError, RetireError, Session, Stands, TransactError, Written,
+    ForgetError, Forgotten, Incoming, IncomingItem, Looked, NewAttachment, NewContent, NewId,
+    NewRevision, Numbering, Present, Reconciled, Record, RecordError, RetireError, Session, Stands,
+    TransactError, Written,
 };

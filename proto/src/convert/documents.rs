@@ -15,10 +15,15 @@ use prost::Message as _;
 
 use self::{
     counters::{DeleteCounter, IncrementCounter},
+    revisions::PutRevision,
     series::{AppendTimeSeries, DeleteTimeSeriesRange},
 };
 use crate::{
-    convert::{attachments::attachments, change_vector, time::timestamp},
+    convert::{
+        attachments::{self as attached, DeleteAttachment, PutAttachment, attachments},
+        change_vector,
+        time::timestamp,
+    },
     documents as wire,
     wire::Violations,
 };
@@ -41,6 +46,12 @@ pub enum Command {
     AppendTimeSeries(AppendTimeSeries),
     /// Deletes entries of a time series.
     DeleteTimeSeriesRange(DeleteTimeSeriesRange),
+    /// Attaches a content.
+    PutAttachment(PutAttachment),
+    /// Removes an attachment.
+    DeleteAttachment(DeleteAttachment),
+    /// Puts a version among the revisions of a document.
+    PutRevision(Box<PutRevision>),
 }
 
 /// A put, its fields checked but for the body.
@@ -110,6 +121,16 @@ pub fn command(path: &str, command: wire::Command, violations: &mut Violations) 
         Some(Step::DeleteTimeSeriesRange(it)) => {
             series::delete(&at(series::DELETE), Some(it), violations)
                 .map(Command::DeleteTimeSeriesRange)
+        }
+        Some(Step::PutAttachment(it)) => {
+            attached::put(&at(attached::PUT), it, violations).map(Command::PutAttachment)
+        }
+        Some(Step::DeleteAttachment(it)) => {
+            attached::delete(&at(attached::DELETE), &it, violations).map(Command::DeleteAttachment)
+        }
+        Some(Step::PutRevision(it)) => {
+            let it = revisions::put(&at(revisions::PUT), it, violations);
+            it.map(|it| Command::PutRevision(Box::new(it)))
         }
         None => {
             violations.add(path, "is no command");

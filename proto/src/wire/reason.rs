@@ -155,6 +155,10 @@ reasons! {
         AttachmentNotFound = "ATTACHMENT_NOT_FOUND", NotFound,
             "The document has no attachment of this name.",
             "Check the name.";
+        ContentNotFound = "CONTENT_NOT_FOUND", NotFound,
+            "The database has no content of this hash: nothing that is attached to a document or \
+             a revision has it.",
+            "Send the content itself.";
         AttachmentsTooMany = "ATTACHMENTS_TOO_MANY", ResourceExhausted,
             "A document has more attachments, or longer names of attachments, than it may have.",
             "Attach to several documents.";

@@ -2,7 +2,11 @@
 //! destination, and gone on both.
 
 use anyhow::Result;
-use jackdaw_proto::documents::{Revision, RevisionsRule};
+use jackdaw_proto::documents::{
+    AppendTimeSeries, BulkWriteRequest, Command, GetAttachmentRequest, IncrementCounter, Put,
+    PutAttachment, PutRevision, Revision, RevisionAttachment, RevisionsRule, TimeSeriesEntry,
+    command::Command as Step, put_attachment, revision_attachment,
+};
 use jackdaw_tests::{random::Random, site::Site};
 
 use crate::setup::Pair;
@@ -114,5 +118,71 @@ async fn revisions_survive_kills() -> Result<()> {
         assert_eq!(revisions.len(), 4, "d/{number}");
     }
     pair.assert_equal().await?;
+    Ok(())
+}
+
+/// One transaction with all kinds: what is in it is there as it was written, and a revision that a
+/// client put has its attachment's content at the destination, though no document has it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_of_all_kinds_is_copied() -> Result<()> {
+    let pair = Pair::new().await?;
+    let task = pair.replicate().await?;
+    let (large, then) = (vec![5_u8; 200_000], vec![6_u8; 70_000]);
+    let time = |seconds| Some(prost_types::Timestamp { seconds, nanos: 0 });
+    let (document_id, id) = (|| "a/1".to_owned(), "a/1".to_owned());
+    let attachment = RevisionAttachment {
+        name: "then".into(),
+        content_type: "text/plain".into(),
+        source: Some(revision_attachment::Source::Content(then.clone().into())),
+    };
+    let steps = vec![
+        Step::Put(Put { id, body: "{\"n\":2}".into(), expected_change_vector: None }),
+        Step::PutAttachment(PutAttachment {
+            document_id: document_id(),
+            name: "now".into(),
+            content_type: "text/plain".into(),
+            source: Some(put_attachment::Source::Content(large.clone().into())),
+            expected_change_vector: None,
+        }),
+        Step::IncrementCounter(IncrementCounter {
+            document_id: document_id(),
+            name: "likes".into(),
+            delta: 7,
+        }),
+        Step::AppendTimeSeries(AppendTimeSeries {
+            document_id: document_id(),
+            name: "heat".into(),
+            entries: vec![TimeSeriesEntry { time: time(1), values: vec![36.6], tag: None }],
+        }),
+        Step::PutRevision(PutRevision {
+            document_id: document_id(),
+            last_modified: time(1),
+            body: "{\"n\":1}".into(),
+            attachments: vec![attachment],
+            ..PutRevision::default()
+        }),
+    ];
+    let commands = steps.into_iter().map(|step| Command { command: Some(step) }).collect();
+    pair.source.bulk_write(vec![BulkWriteRequest { database: "shop".into(), commands }]).await?;
+    pair.caught_up(&task).await?;
+    assert_eq!(pair.assert_equal().await?, 1);
+    let revisions = same(&pair, "a/1").await?;
+    assert_eq!(bodies(&revisions), ["{\"n\":1}"]);
+    let request = GetAttachmentRequest {
+        database: "copy".into(),
+        document_id: document_id(),
+        name: "then".into(),
+        revision_change_vector: Some(revisions[0].change_vector.clone()),
+        ..GetAttachmentRequest::default()
+    };
+    let mut parts = pair.destination.documents().get_attachment(request).await?.into_inner();
+    let mut content = Vec::new();
+    while let Some(part) = parts.message().await? {
+        content.extend_from_slice(&part.chunk);
+    }
+    assert_eq!(content, then);
+    let document = pair.destination.document("copy", "a/1").await?;
+    assert_eq!((&*document.body, document.attachments[0].size), (&b"{\"n\":2}"[..], 200_000));
+    assert_eq!(pair.destination.counters("copy", "a/1").await?[0].value, Some(7));
     Ok(())
 }

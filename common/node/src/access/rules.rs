@@ -94,6 +94,7 @@ pub const ROWS: &[Row] = &[
     row("/jackdaw.documents.v1.Documents/Transact", READ_WRITE),
     row("/jackdaw.documents.v1.Documents/ListDocuments", READ),
     row("/jackdaw.documents.v1.Documents/StreamDocuments", READ),
+    row("/jackdaw.documents.v1.Documents/StreamRevisions", READ),
     row("/jackdaw.documents.v1.Documents/BulkWrite", READ_WRITE),
     row("/jackdaw.documents.v1.Documents/PutAttachment", READ_WRITE),
     row("/jackdaw.documents.v1.Documents/GetAttachment", READ),

@@ -17,7 +17,7 @@ use jackdaw_proto::{
     documents as wire,
     wire::{Reason, Violations, WireError},
 };
-use jackdaw_store::{Command, Content, Lookup, Snapshot, Staged, Staging, Store};
+use jackdaw_store::{Command, Content, Lookup, NewContent, Snapshot, Staged, Staging, Store};
 use tokio::{sync::mpsc, time::timeout};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
@@ -56,7 +56,7 @@ pub(super) async fn put(
         id: document,
         name: name.clone(),
         content_type: content_type.clone(),
-        content: staged,
+        content: staged.into(),
         expected,
     };
     let written = write::carry_out(&database, command).await?;
@@ -120,6 +120,32 @@ async fn append(staging: Staging, chunk: Bytes, most: u64) -> Result<Staging, Wi
         Ok(staging)
     })
     .await
+}
+
+/// A put that is a step of a transaction. Blocking where its content is more than a row may have.
+pub(super) fn put_command(
+    store: &Store,
+    put: convert::PutAttachment,
+) -> Result<Command, WireError> {
+    let convert::PutAttachment { document, attachment, expected } = put;
+    let convert::Attaching { name, content_type, source } = attachment;
+    let content = new_content(store, source)?;
+    Ok(Command::PutAttachment { id: document, name, content_type, content, expected })
+}
+
+/// A content that a command brings, staged, or that it names. Likewise.
+pub(super) fn new_content(store: &Store, source: convert::Source) -> Result<NewContent, WireError> {
+    let content = match source {
+        convert::Source::Hash(hash) => return Ok(NewContent::Held(hash)),
+        convert::Source::Content(content) => content,
+    };
+    let stage = || {
+        let mut staging = store.stage();
+        staging.write(&content)?;
+        staging.finish()
+    };
+    let staged = stage().map_err(|error| failure::store(&error))?;
+    Ok(NewContent::Staged(Arc::new(staged)))
 }
 
 fn mismatch(

@@ -10,7 +10,7 @@ use futures_util::{
     Stream, StreamExt as _,
     future::{BoxFuture, FutureExt as _, ready},
 };
-use jackdaw_common::{DatabaseName, Etag};
+use jackdaw_common::Etag;
 use jackdaw_proto::{documents as wire, wire::WireError};
 use jackdaw_store::{Command, Written};
 use tonic::Status;
@@ -70,7 +70,7 @@ impl Bulk {
     /// Sends a message's transaction on its way. What is wrong with a message is said when all
     /// before it is done.
     async fn begin(&mut self, message: wire::BulkWriteRequest) -> Result<(), WireError> {
-        let commands = match read(self.database.name(), message).await {
+        let commands = match read(&self.database, message).await {
             Ok(commands) => commands,
             Err(error) => {
                 while !self.waiting.is_empty() {
@@ -120,9 +120,10 @@ impl Bulk {
 
 /// The commands of a message; none when it has none.
 async fn read(
-    name: &DatabaseName,
+    database: &Database,
     message: wire::BulkWriteRequest,
 ) -> Result<Vec<Command>, WireError> {
+    let name = database.name();
     if !message.database.is_empty() && message.database != name.as_str() {
         let text = format!("is another one than that of the first message, {name}");
         return Err(WireError::field("database", text));
@@ -130,5 +131,5 @@ async fn read(
     if message.commands.is_empty() {
         return Ok(Vec::new());
     }
-    write::commands(message.commands).await
+    write::commands(database.store(), message.commands).await
 }

@@ -104,7 +104,7 @@ impl Documents for DocumentsService {
     ) -> Result<Response<wire::PutDocumentResponse>, Status> {
         let (_, extensions, request) = request.into_parts();
         let database = self.enter(&extensions, &request.database, Level::ReadWrite)?;
-        let commands = write::put(request.put).await?;
+        let commands = write::put(database.store(), request.put).await?;
         let mut written = write::transact(&database, commands, Place::Field).await?;
         Ok(Response::new(wire::PutDocumentResponse { written: written.pop() }))
     }
@@ -115,7 +115,7 @@ impl Documents for DocumentsService {
     ) -> Result<Response<wire::DeleteDocumentResponse>, Status> {
         let (_, extensions, request) = request.into_parts();
         let database = self.enter(&extensions, &request.database, Level::ReadWrite)?;
-        let commands = write::delete(request.delete).await?;
+        let commands = write::delete(database.store(), request.delete).await?;
         let mut written = write::transact(&database, commands, Place::Field).await?;
         Ok(Response::new(wire::DeleteDocumentResponse { written: written.pop() }))
     }
@@ -126,7 +126,7 @@ impl Documents for DocumentsService {
     ) -> Result<Response<wire::TransactResponse>, Status> {
         let (_, extensions, request) = request.into_parts();
         let database = self.enter(&extensions, &request.database, Level::ReadWrite)?;
-        let commands = write::commands(request.commands).await?;
+        let commands = write::commands(database.store(), request.commands).await?;
         let written = write::transact(&database, commands, Place::List).await?;
         Ok(Response::new(wire::TransactResponse { written }))
     }
@@ -351,6 +351,18 @@ impl Documents for DocumentsService {
         let (_, extensions, request) = request.into_parts();
         let database = self.enter(&extensions, &request.database, Level::Read)?;
         Ok(Response::new(revisions::get(database.store(), &request).await?))
+    }
+
+    type StreamRevisionsStream = Parts<wire::StreamRevisionsResponse>;
+
+    async fn stream_revisions(
+        &self,
+        request: Request<wire::StreamRevisionsRequest>,
+    ) -> Result<Response<Self::StreamRevisionsStream>, Status> {
+        let (_, extensions, request) = request.into_parts();
+        let database = self.enter(&extensions, &request.database, Level::Read)?;
+        let prefix = read::prefix(&request.id_prefix)?;
+        Ok(Response::new(revisions::stream(database, prefix, CLIENT_STALL_MAX)))
     }
 
     async fn get_revisions_configuration(

@@ -12,6 +12,7 @@ mod pace;
 mod read;
 mod revisions;
 mod series;
+mod transact;
 mod write;
 
 use jackdaw_proto::documents as wire;

@@ -216,7 +216,7 @@ fn a_content_is_resumed_where_it_was() {
             id: id("a"),
             name: "x".parse().unwrap(),
             content_type: "".parse().unwrap(),
-            content: again,
+            content: again.into(),
             expected: None,
         };
         one(&store, command).await.unwrap();
@@ -394,8 +394,7 @@ fn a_refused_commit_takes_no_content() {
         let content = content(1, LARGE);
         engine.fail_after(0, Fault::NoSpace);
         let command = attaching(&store, "a", "x", &content);
-        let Command::PutAttachment { content: staged, .. } = &command else { unreachable!() };
-        let held = Arc::clone(staged);
+        let Command::PutAttachment { content: held, .. } = command.clone() else { unreachable!() };
         let refused = one(&store, command.clone()).await;
         assert!(matches!(refused, Err(TransactError::Store(error)) if error.is_no_space()));
         assert_eq!(beside(&store), (1, 0));

@@ -10,6 +10,7 @@ use crate::{
     keys,
     tables::{
         changes::ChangeRow,
+        heads::Head,
         revisions::{Ledger, Revision},
     },
     write::corrupt,
@@ -57,6 +58,39 @@ impl Snapshot {
                 Revision::decode(row).map_err(|it| corrupt(keys::REVISIONS, &key, it))?;
             Ok((key.slice(prefix..), revision))
         })
+    }
+
+    /// The revisions of all documents whose keys begin with `prefix`, by document, the oldest
+    /// first, each with its key; behind the key `after`, where given.
+    pub fn all_revisions(
+        &self,
+        prefix: &str,
+        after: Option<&Bytes>,
+    ) -> impl Iterator<Item = Result<(Bytes, Revision), StoreError>> + Send + '_ {
+        let mut range = ScanRange::prefix(prefix.as_bytes());
+        if let Some(after) = after {
+            range.start = ScanRange::after(after.clone()).start;
+        }
+        let rows = self.engine.scan(keys::REVISIONS, range, Direction::Forward);
+        let rows = rows.filter(|row| !row.as_ref().is_ok_and(|(key, _)| keys::is_ledger(key)));
+        rows.map(|entry| {
+            let (key, row) = entry?;
+            let revision =
+                Revision::decode(row).map_err(|it| corrupt(keys::REVISIONS, &key, it))?;
+            Ok((key, revision))
+        })
+    }
+
+    /// The vector of the live version of a document that is not in conflict.
+    ///
+    /// # Errors
+    ///
+    /// A row that does not read back, or the engine's.
+    pub fn live_vector(&self, id: &DocumentId) -> Result<Option<ChangeVector>, StoreError> {
+        let key = keys::document(id);
+        let Some(row) = self.engine.get(keys::DOCUMENTS, &key)? else { return Ok(None) };
+        let head = Head::decode(row).map_err(|it| corrupt(keys::DOCUMENTS, &key, it))?;
+        Ok(Some(head.vector().clone()))
     }
 
     /// The revision of a document that has this vector, and the version that it is. Looks at the

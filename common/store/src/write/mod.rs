@@ -34,7 +34,8 @@ pub use followers::{FollowError, Stands};
 pub use forget::{Forget, ForgetError, Forgotten, Looked};
 pub use incoming::{Applied, ApplyError, Incoming, IncomingItem};
 pub use local::{
-    Command, Exchange, ExchangeError, Exchanged, Expected, NewId, Numbering, TransactError, Written,
+    Command, Exchange, ExchangeError, Exchanged, Expected, NewAttachment, NewContent, NewId,
+    NewRevision, Numbering, TransactError, Written,
 };
 pub use reconcile::{Present, Reconciled};
 pub use records::{Record, RecordError};

@@ -64,20 +64,27 @@ impl References {
         attachments: &'a Attachments,
     ) -> Result<Option<&'a Attachment>, StoreError> {
         for attachment in attachments.as_slice() {
-            let hash = &attachment.hash;
-            let key = keys::blob(hash);
-            let size = if let Some(row) = overlay.row(keys::BLOBS, &key)? {
-                Some(BlobRow::decode(row).map_err(|e| corrupt(keys::BLOBS, &key, e))?.size)
-            } else if let Some(staged) = self.brought.staged(hash) {
-                Some(staged.size())
-            } else {
-                self.brought.seen(hash)?.map(|content| content.size())
-            };
-            if size != Some(attachment.size) {
+            if self.size(overlay, &attachment.hash)? != Some(attachment.size) {
                 return Ok(Some(attachment));
             }
         }
         Ok(None)
+    }
+
+    /// Bytes of a content that is there, or was brought along.
+    pub(crate) fn size(
+        &self,
+        overlay: &Overlay,
+        hash: &BlobHash,
+    ) -> Result<Option<u64>, StoreError> {
+        let key = keys::blob(hash);
+        Ok(if let Some(row) = overlay.row(keys::BLOBS, &key)? {
+            Some(BlobRow::decode(row).map_err(|e| corrupt(keys::BLOBS, &key, e))?.size)
+        } else if let Some(staged) = self.brought.staged(hash) {
+            Some(staged.size())
+        } else {
+            self.brought.seen(hash)?.map(|content| content.size())
+        })
     }
 
     /// Writes what has changed.

@@ -1,20 +1,194 @@
 //! Revisions, and of which collections they are kept.
 
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+};
+
+use bytes::Bytes;
 use jackdaw_common::{
-    ChangeVector, Collection, DocumentId, KeptCounter, KeptParts, RevisionsConfiguration,
-    RevisionsRule, Timestamp, Version, item::revision::RuleError, limits::REVISIONS_RULES_MAX,
+    ChangeVector, Collection, CounterName, DocumentId, KeptCounter, KeptParts,
+    RevisionsConfiguration, RevisionsRule, Timestamp, Version,
+    item::{
+        revision::{PARTS_BYTES_MAX, RuleError},
+        series::SeriesSummary,
+    },
+    limits::{ATTACHMENTS_MAX, REVISIONS_RULES_MAX},
 };
 
 use super::{body, series};
 use crate::{
     convert::{
-        attachments::attachments,
+        attachments::{Attaching, attachments, of_revision},
         change_vector,
-        time::{duration, from_duration, timestamp},
+        time::{duration, from_duration, from_timestamp, timestamp},
     },
     documents as wire,
     wire::Violations,
 };
+
+/// The field of a put, in a command.
+pub const PUT: &str = "put_revision";
+
+/// A version that is put among the revisions of a document, its fields checked but for the body.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PutRevision {
+    /// The document.
+    pub document: DocumentId,
+    /// When a client wrote it.
+    pub last_modified: Timestamp,
+    /// What it is.
+    pub version: PutVersion,
+    /// What was attached to it.
+    pub attachments: Vec<Attaching>,
+    /// What the document had beside its body.
+    pub parts: KeptParts,
+}
+
+/// What a version is that is put among the revisions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PutVersion {
+    /// The JSON of a live one, as the client gave it.
+    Live(Bytes),
+    /// A deletion, and its collection.
+    Deletion(Collection),
+}
+
+impl PutRevision {
+    /// Bytes that the command carries.
+    pub fn bytes(&self) -> usize {
+        let body = match &self.version {
+            PutVersion::Live(body) => body.len(),
+            PutVersion::Deletion(_) => 0,
+        };
+        let contents = self.attachments.iter().map(Attaching::bytes);
+        body + self.parts.bytes() + contents.sum::<usize>()
+    }
+}
+
+/// Reads a version that stands at `path`; `None` after adding what is wrong.
+pub fn put(path: &str, put: wire::PutRevision, violations: &mut Violations) -> Option<PutRevision> {
+    let at = |field: &str| format!("{path}.{field}");
+    let document = violations.check(at("document_id"), DocumentId::new(&put.document_id));
+    let last_modified = match &put.last_modified {
+        Some(time) if YEARS.contains(&time.seconds) => {
+            violations.check(at("last_modified"), from_timestamp(time))
+        }
+        Some(_) => {
+            violations.add(at("last_modified"), "is not within the years 1 to 9999");
+            None
+        }
+        None => {
+            violations.add(at("last_modified"), "is missing");
+            None
+        }
+    };
+    let version = if put.deleted {
+        deletion(path, &put, violations)
+    } else if put.collection.is_empty() {
+        Some(PutVersion::Live(put.body))
+    } else {
+        violations.add(at("collection"), "is given, and it is no deletion: its body says it");
+        None
+    };
+    let attachments = attachments_put(&at("attachments"), put.attachments, violations);
+    let parts = KeptParts {
+        counters: counters_put(&at("counters"), put.counters, violations)?,
+        series: series_put(&at("time_series"), put.time_series, violations)?,
+        more: put.more_parts,
+    };
+    if parts.bytes() > PARTS_BYTES_MAX {
+        let text = format!("take more than {PARTS_BYTES_MAX} bytes with its time series");
+        violations.add(at("counters"), text);
+        return None;
+    }
+    Some(PutRevision {
+        document: document?,
+        last_modified: last_modified?,
+        version: version?,
+        attachments: attachments?,
+        parts,
+    })
+}
+
+fn deletion(
+    path: &str,
+    put: &wire::PutRevision,
+    violations: &mut Violations,
+) -> Option<PutVersion> {
+    if !put.body.is_empty() {
+        violations.add(format!("{path}.body"), "is not empty, and it is a deletion");
+        return None;
+    }
+    if !put.attachments.is_empty() {
+        violations.add(format!("{path}.attachments"), "are given, and it is a deletion");
+        return None;
+    }
+    let collection = Collection::new(&put.collection);
+    violations.check(format!("{path}.collection"), collection).map(PutVersion::Deletion)
+}
+
+fn attachments_put(
+    path: &str,
+    list: Vec<wire::RevisionAttachment>,
+    violations: &mut Violations,
+) -> Option<Vec<Attaching>> {
+    let (count, mut names) = (list.len(), BTreeSet::new());
+    if count > ATTACHMENTS_MAX {
+        violations.add(path, format!("are {count}, more than {ATTACHMENTS_MAX}"));
+        return None;
+    }
+    let mut attachments = Vec::new();
+    for (index, attachment) in list.into_iter().enumerate() {
+        let path = format!("{path}[{index}]");
+        let Some(attachment) = of_revision(&path, attachment, violations) else { continue };
+        if names.insert(attachment.name.key().to_owned()) {
+            attachments.push(attachment);
+        } else {
+            violations.add(format!("{path}.name"), TWICE);
+        }
+    }
+    (attachments.len() == count).then_some(attachments)
+}
+
+fn counters_put(
+    path: &str,
+    list: Vec<wire::RevisionCounter>,
+    violations: &mut Violations,
+) -> Option<Vec<KeptCounter>> {
+    let (count, mut counters) = (list.len(), BTreeMap::new());
+    for (index, wire::RevisionCounter { name, value }) in list.into_iter().enumerate() {
+        let path = format!("{path}[{index}].name");
+        let Some(name) = violations.check(&path, CounterName::new(&name)) else { continue };
+        let key = name.key().to_owned();
+        if counters.insert(key, KeptCounter { name, value }).is_some() {
+            violations.add(path, TWICE);
+        }
+    }
+    (counters.len() == count).then(|| counters.into_values().collect())
+}
+
+fn series_put(
+    path: &str,
+    list: Vec<wire::RevisionTimeSeries>,
+    violations: &mut Violations,
+) -> Option<Vec<SeriesSummary>> {
+    let (count, mut all) = (list.len(), BTreeMap::new());
+    for (index, series) in list.into_iter().enumerate() {
+        let path = format!("{path}[{index}]");
+        let Some(series) = series::summary_put(&path, &series, violations) else { continue };
+        if all.insert(series.name.key().to_owned(), series).is_some() {
+            violations.add(format!("{path}.name"), TWICE);
+        }
+    }
+    (all.len() == count).then(|| all.into_values().collect())
+}
+
+/// Seconds of the years 1 to 9999, those that RFC 3339 can write.
+const YEARS: Range<i64> = -62_135_596_800..253_402_300_800;
+
+/// What is wrong with a name that was given before.
+const TWICE: &str = "was given before";
 
 /// A revision as a list has it.
 #[derive(Clone, Debug)]

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use jackdaw_common::{
     DocumentId,
-    item::series::{NewEntry, NewEntryError, ReadEntry, SeriesName, SeriesTime, Span},
+    item::series::{
+        NewEntry, NewEntryError, ReadEntry, SeriesName, SeriesSummary, SeriesTime, Span,
+    },
     limits::APPEND_ENTRIES_MAX,
 };
 use prost_types::Timestamp;
@@ -125,6 +127,28 @@ pub fn summary(
         last: Some(timestamp(bounds.last())),
         digest,
     }
+}
+
+/// Reads how much a time series had, which stands at `path`; `None` after adding what is wrong.
+pub(super) fn summary_put(
+    path: &str,
+    series: &wire::RevisionTimeSeries,
+    violations: &mut Violations,
+) -> Option<SeriesSummary> {
+    let name = violations.check(format!("{path}.name"), SeriesName::new(&series.name));
+    if series.entries == 0 {
+        violations.add(format!("{path}.entries"), "is 0: then there is no time series");
+        return None;
+    }
+    for (field, time) in [("first", &series.first), ("last", &series.last)] {
+        if time.is_none() {
+            violations.add(format!("{path}.{field}"), "is missing");
+            return None;
+        }
+    }
+    let (first, last) = (series.first.as_ref(), series.last.as_ref());
+    let bounds = span(&format!("{path}."), first, last, violations);
+    Some(SeriesSummary { name: name?, entries: series.entries, bounds: bounds? })
 }
 
 /// A time that is none of a time series.

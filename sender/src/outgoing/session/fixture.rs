@@ -71,7 +71,7 @@ pub(super) async fn attach(store: &Store, id: &str, name: &str, content: &[u8]) 
         id: id.parse().unwrap(),
         name: name.parse().unwrap(),
         content_type: "".parse().unwrap(),
-        content: Arc::new(staging.finish().unwrap()),
+        content: Arc::new(staging.finish().unwrap()).into(),
         expected: None,
     };
     store.transact(vec![command]).await.unwrap();

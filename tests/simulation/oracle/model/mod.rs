@@ -213,6 +213,7 @@ fn document(command: &Command) -> Key {
         | Command::DeleteCounter { id, .. }
         | Command::Append { id, .. }
         | Command::DeleteSpan { id, .. } => id,
+        Command::PutRevision(revision) => &revision.id,
     };
     id.key().to_owned()
 }

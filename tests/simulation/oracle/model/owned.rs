@@ -87,7 +87,9 @@ impl Owned {
         match command {
             Command::Put { .. } => having.live = true,
             Command::Delete { .. } => *having = Having::default(),
-            Command::PutAttachment { .. } | Command::DeleteAttachment { .. } => {}
+            Command::PutAttachment { .. }
+            | Command::DeleteAttachment { .. }
+            | Command::PutRevision(_) => {}
             Command::DeleteCounter { name, .. } => {
                 having.counters.remove(name.key());
             }

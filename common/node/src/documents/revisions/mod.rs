@@ -1,6 +1,8 @@
 //! Revisions: lists of them, one whole, and of which collections they are kept.
 
 mod derived;
+mod put;
+mod stream;
 
 use std::{sync::Arc, time::Duration};
 
@@ -23,6 +25,8 @@ use tonic::Status;
 
 use super::{PAGE_BYTES_MAX, PARTS_QUEUED_MAX, stream::Parts};
 pub(super) use derived::Derived;
+pub(super) use put::new_revision;
+pub(super) use stream::stream;
 
 use crate::{
     catalog::Database,

@@ -1,6 +1,9 @@
 //! Why a transaction was not carried out, as a client is told: with the command and its field.
 
-use jackdaw_common::{ChangeVector, DocumentId};
+use jackdaw_common::{
+    ChangeVector, DocumentId,
+    limits::{REVISION_AHEAD_MICROS_MAX, REVISIONS_AT_ONCE_MAX},
+};
 use jackdaw_proto::wire::{Reason, WireError};
 use jackdaw_store::{Command, TransactError};
 
@@ -26,6 +29,9 @@ enum Field {
     DeleteCounter,
     AppendTimeSeries,
     DeleteTimeSeriesRange,
+    PutAttachment,
+    DeleteAttachment,
+    PutRevision,
     /// The header of an attachment that is put.
     Header,
     /// The request itself.
@@ -33,7 +39,8 @@ enum Field {
 }
 
 impl Field {
-    fn of(command: &Command) -> Self {
+    fn of(place: Place, command: &Command) -> Self {
+        let is_step = matches!(place, Place::List);
         match command {
             Command::Put { .. } => Self::Put,
             Command::Delete { .. } => Self::Delete,
@@ -41,8 +48,11 @@ impl Field {
             Command::DeleteCounter { .. } => Self::DeleteCounter,
             Command::Append { .. } => Self::AppendTimeSeries,
             Command::DeleteSpan { .. } => Self::DeleteTimeSeriesRange,
+            Command::PutAttachment { .. } if is_step => Self::PutAttachment,
             Command::PutAttachment { .. } => Self::Header,
+            Command::DeleteAttachment { .. } if is_step => Self::DeleteAttachment,
             Command::DeleteAttachment { .. } => Self::Request,
+            Command::PutRevision(_) => Self::PutRevision,
         }
     }
 
@@ -55,8 +65,19 @@ impl Field {
             Self::DeleteCounter => "delete_counter.",
             Self::AppendTimeSeries => "append_time_series.",
             Self::DeleteTimeSeriesRange => "delete_time_series_range.",
+            Self::PutAttachment => "put_attachment.",
+            Self::DeleteAttachment => "delete_attachment.",
+            Self::PutRevision => "put_revision.",
             Self::Header => "header.",
             Self::Request => "",
+        }
+    }
+
+    /// The field of it that has the hash of a content.
+    const fn hash(self) -> &'static str {
+        match self {
+            Self::PutRevision => "attachments",
+            _ => "hash",
         }
     }
 
@@ -72,7 +93,7 @@ impl Field {
 impl Asked {
     /// What `commands` are, which stand at `place`.
     pub(in crate::documents) fn of(place: Place, commands: &[Command]) -> Self {
-        Self { place, fields: commands.iter().map(Field::of).collect() }
+        Self { place, fields: commands.iter().map(|it| Field::of(place, it)).collect() }
     }
 
     /// Why they were not carried out.
@@ -97,6 +118,27 @@ impl Asked {
             TransactError::Attachments { command, id, error } => {
                 let text = format!("document {id}: {error}");
                 self.at(*command, Field::id, document(Reason::AttachmentsTooMany, text, id))
+            }
+            TransactError::NoContent { command, id, hash } => {
+                let text = format!("document {id}: the database has no content {hash}");
+                let error = document(Reason::ContentNotFound, text, id).with("hash", hash);
+                self.at(*command, Field::hash, error)
+            }
+            TransactError::RevisionAhead { command, id, last_modified, now } => {
+                let text = format!(
+                    "{last_modified} is more than {} s ahead of the database's time, {now}: a \
+                     revision of document {id}",
+                    REVISION_AHEAD_MICROS_MAX / 1_000_000
+                );
+                let path = self.path(*command, |_| "last_modified");
+                self.at(*command, |_| "last_modified", WireError::field(path, text))
+            }
+            TransactError::RevisionsAtOnce { command, id, last_modified } => {
+                let text = format!(
+                    "document {id} has {REVISIONS_AT_ONCE_MAX} revisions of {last_modified}"
+                );
+                let path = self.path(*command, |_| "last_modified");
+                self.at(*command, |_| "last_modified", WireError::field(path, text))
             }
             TransactError::CounterOverflow { command, id, name } => {
                 let text = format!(

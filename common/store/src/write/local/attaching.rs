@@ -1,15 +1,12 @@
 //! Attachments that clients put and delete: each writes the document anew, with its body as it was.
 
-use std::sync::Arc;
-
 use jackdaw_common::{
-    Attachment, AttachmentName, Attachments, Content, ContentType, DocumentId, Timestamp,
+    Attachment, AttachmentName, Attachments, BlobHash, Content, ContentType, DocumentId, Timestamp,
     item::attachment::Attached,
 };
 
-use super::{Draft, Minting, TransactError, Written};
+use super::{Draft, Minting, NewContent, TransactError, Written};
 use crate::{
-    contents::Staged,
     error::StoreError,
     tables::heads::Head,
     write::work::{Present, Work},
@@ -19,7 +16,7 @@ use crate::{
 pub(super) struct Attaching {
     pub(super) name: AttachmentName,
     pub(super) content_type: ContentType,
-    pub(super) content: Arc<Staged>,
+    pub(super) content: NewContent,
 }
 
 /// What stays attached when a document is put: what is attached to it, or, in a conflict, to its
@@ -51,10 +48,9 @@ pub(super) fn attach(
     let head = live(command, present, &id)?;
     let Some(head) = head else { return Err(TransactError::NoDocument { command, id }) };
     let Attaching { name, content_type, content } = new;
-    let (hash, size) = (content.hash(), content.size());
+    let (hash, size) = bring(work, command, &id, content)?;
     // The entry that this write mints: the next row is its.
     let minting = Minting::new(work, present)?;
-    work.references.bring_one(content);
     let attachment = Attachment { name, content_type, hash, size, origin: minting.entry };
     let attachments = head.attachments.with(attachment);
     if let Err(error) = attachments.check() {
@@ -62,6 +58,26 @@ pub(super) fn attach(
     }
     let draft = rewritten(work, head, attachments)?;
     Ok(minting.write(work, present, draft, now)?)
+}
+
+/// Sees to it that a content is there when the transaction ends; answers its hash and its bytes.
+pub(super) fn bring(
+    work: &mut Work<'_>,
+    command: usize,
+    id: &DocumentId,
+    content: NewContent,
+) -> Result<(BlobHash, u64), TransactError> {
+    match content {
+        NewContent::Staged(staged) => {
+            let (hash, size) = (staged.hash(), staged.size());
+            work.references.bring_one(staged);
+            Ok((hash, size))
+        }
+        NewContent::Held(hash) => match work.references.size(work.overlay, &hash)? {
+            Some(size) => Ok((hash, size)),
+            None => Err(TransactError::NoContent { command, id: id.clone(), hash }),
+        },
+    }
 }
 
 /// Removes an attachment from a document.

@@ -6,161 +6,34 @@
 
 mod appending;
 mod attaching;
+mod command;
 mod counting;
 mod exchanging;
 mod generated;
 mod identities;
 mod minting;
 mod numbers;
+mod revising;
 
-use std::sync::Arc;
-
-use bytes::Bytes;
 use jackdaw_common::{
-    AttachmentName, Attachments, ChangeVector, Collection, Content, ContentType, CounterName,
-    DocumentId, Etag, Timestamp, Version,
+    Attachments, BlobHash, ChangeVector, Collection, Content, CounterName, DocumentId, Etag,
+    Timestamp, Version,
     conflict::local_base,
-    item::{
-        attachment::AttachmentsError,
-        series::{NewEntry, SeriesName, Span},
-    },
+    item::attachment::AttachmentsError,
     limits::{TRANSACTION_BLOBS_MAX, TRANSACTION_ENCODED_BYTES_MAX, TRANSACTION_ROWS_MAX},
 };
 use thiserror::Error;
 
 use super::work::{Present, Work};
-use crate::{contents::Staged, error::StoreError, tables::parts::PartHead};
+use crate::{error::StoreError, tables::parts::PartHead};
 use attaching::{Attaching, attach, attachments, detach};
+pub use command::{Command, Expected, NewAttachment, NewContent, NewId, NewRevision};
 pub(crate) use exchanging::exchange;
 pub use exchanging::{Exchange, ExchangeError, Exchanged};
 use generated::complete;
 pub use identities::Numbering;
 pub(crate) use identities::number;
 use minting::{Draft, Minting};
-
-/// The vector a document must have for a write to go on; empty: it must not exist.
-pub type Expected = Option<ChangeVector>;
-
-/// One step of a transaction.
-#[derive(Clone, Debug)]
-pub enum Command {
-    /// Creates or replaces a document.
-    Put {
-        /// Its id.
-        id: NewId,
-        /// Its collection.
-        collection: Collection,
-        /// Its JSON.
-        body: Bytes,
-        /// What must be there.
-        expected: Expected,
-    },
-    /// Deletes a document; one that does not exist stays so.
-    Delete {
-        /// Its id.
-        id: DocumentId,
-        /// What must be there.
-        expected: Expected,
-    },
-    /// Attaches a content to a live document, in the place of what has that name.
-    PutAttachment {
-        /// The document.
-        id: DocumentId,
-        /// Name of the attachment.
-        name: AttachmentName,
-        /// What the client says the content is.
-        content_type: ContentType,
-        /// The content.
-        content: Arc<Staged>,
-        /// What the document must have.
-        expected: Expected,
-    },
-    /// Removes an attachment; one that does not exist stays so.
-    DeleteAttachment {
-        /// The document.
-        id: DocumentId,
-        /// Name of the attachment.
-        name: AttachmentName,
-        /// What the document must have.
-        expected: Expected,
-    },
-    /// Adds to a counter of a live document; one that does not exist begins with 0.
-    Increment {
-        /// The document.
-        id: DocumentId,
-        /// Name of the counter.
-        name: CounterName,
-        /// What is added.
-        delta: i64,
-    },
-    /// Deletes a counter; one that does not exist stays so.
-    DeleteCounter {
-        /// The document.
-        id: DocumentId,
-        /// Name of the counter.
-        name: CounterName,
-    },
-    /// Puts entries into a time series of a live document, each in the place of what is there at
-    /// its time; in an incremental series it adds to that.
-    Append {
-        /// The document.
-        id: DocumentId,
-        /// Name of the series.
-        name: SeriesName,
-        /// In any order.
-        entries: Vec<NewEntry>,
-    },
-    /// Deletes the entries of a time series within a span; where there are none nothing happens.
-    DeleteSpan {
-        /// The document.
-        id: DocumentId,
-        /// Name of the series.
-        name: SeriesName,
-        /// From the first time to the last one.
-        span: Span,
-    },
-}
-
-impl Command {
-    pub(crate) fn bytes(&self) -> usize {
-        match self {
-            Self::Put { body, .. } => body.len() + 256,
-            Self::Delete { .. }
-            | Self::DeleteAttachment { .. }
-            | Self::Increment { .. }
-            | Self::DeleteCounter { .. }
-            | Self::DeleteSpan { .. } => 256,
-            Self::Append { entries, .. } => {
-                256 + entries.iter().map(NewEntry::bytes).sum::<usize>()
-            }
-            Self::PutAttachment { content, .. } => content.content().len() + 1024,
-        }
-    }
-}
-
-/// The id of a put.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum NewId {
-    /// As the client gave it.
-    Given(DocumentId),
-    /// The client gave `users/`: completed with the etag, 19 digits, and the database's tag.
-    Etag(DocumentId),
-    /// The client gave `users|`: completed with a number counted for it, and the database's tag.
-    Number(DocumentId),
-}
-
-impl NewId {
-    /// How an id that a client gave is meant.
-    pub fn parse(id: DocumentId) -> Self {
-        if id.as_str().ends_with('/') {
-            Self::Etag(id)
-        } else if id.as_str().ends_with('|') {
-            Self::Number(id)
-        } else {
-            Self::Given(id)
-        }
-    }
-}
 
 /// What one command wrote.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -248,6 +121,38 @@ pub enum TransactError {
         /// What is too much.
         error: AttachmentsError,
     },
+    /// A content that is named by its hash is not there.
+    #[error("command {command}: document {id}: the database has no content {hash}")]
+    NoContent {
+        /// Which command, counted from zero.
+        command: usize,
+        /// Which document it is for.
+        id: DocumentId,
+        /// Which content.
+        hash: BlobHash,
+    },
+    /// A revision is said to have been written later than now.
+    #[error("command {command}: a revision of document {id} is of {last_modified}, it is {now}")]
+    RevisionAhead {
+        /// Which command, counted from zero.
+        command: usize,
+        /// Which document.
+        id: DocumentId,
+        /// When it is said to have been written.
+        last_modified: Timestamp,
+        /// The time of the database.
+        now: Timestamp,
+    },
+    /// A document has as many revisions of one time as clients may put.
+    #[error("command {command}: document {id} has too many revisions of {last_modified}")]
+    RevisionsAtOnce {
+        /// Which command, counted from zero.
+        command: usize,
+        /// Which document.
+        id: DocumentId,
+        /// Of when.
+        last_modified: Timestamp,
+    },
     /// A counter, or what this database has added to it, would be led beyond 64 bits.
     #[error(
         "command {command}: counter {name} of document {id}, or what this database has added to \
@@ -317,7 +222,8 @@ fn keep_before(work: &mut Work<'_>, commands: &[Command]) -> Result<(), StoreErr
             | Command::Increment { .. }
             | Command::DeleteCounter { .. }
             | Command::Append { .. }
-            | Command::DeleteSpan { .. } => continue,
+            | Command::DeleteSpan { .. }
+            | Command::PutRevision(_) => continue,
         };
         let present = work.present(id)?;
         let attached = |name| present.live().is_some_and(|it| it.attachments.get(name).is_some());
@@ -373,6 +279,7 @@ fn carry_out(
             appending::append(work, Holder::of(work, command, id)?, name, entries, now)
         }
         Command::DeleteSpan { id, name, span } => appending::delete(work, id, &name, span, now),
+        Command::PutRevision(revision) => revising::revise(work, command, *revision, now),
     }
 }
 

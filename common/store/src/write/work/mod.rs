@@ -25,6 +25,7 @@ use crate::{
     },
 };
 pub(crate) use parts::{Minting, Piece};
+pub(crate) use revisions::Like;
 
 /// What a row takes beside its body, about.
 const SUPERSEDED_BYTES: u64 = 256;

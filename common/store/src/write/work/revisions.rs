@@ -12,7 +12,7 @@ use jackdaw_common::{
     item::{
         Extent, Kept, KeptCounter, KeptParts, RevisionsRule, revision::left, series::SeriesSummary,
     },
-    limits::REVISION_PARTS_ROWS_MAX,
+    limits::{REVISION_PARTS_ROWS_MAX, REVISIONS_AT_ONCE_MAX},
 };
 
 use super::{Present, Work, corrupt, parts};
@@ -22,6 +22,17 @@ use crate::{
     keys,
     tables::revisions::{Has, Ledger, Revision},
 };
+
+/// What revisions of one time a document has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Like {
+    /// None with the same content.
+    None,
+    /// One with the same content.
+    There,
+    /// None with the same content, and so many others that there may be no more.
+    TooMany,
+}
 
 impl Work<'_> {
     /// How revisions of a collection are kept, if any are.
@@ -152,10 +163,34 @@ impl Work<'_> {
     }
 
     /// Gives a version a row as a revision, and as nothing else.
-    fn keep(&mut self, version: Version, minted: Option<Entry>) -> Result<(), StoreError> {
+    pub(crate) fn keep(
+        &mut self,
+        version: Version,
+        minted: Option<Entry>,
+    ) -> Result<(), StoreError> {
         self.references.gain(&version.attachments);
         self.remember(self.next_etag()?, &version, true)?;
         self.row(version, minted, Etag::ZERO, false)
+    }
+
+    /// What revisions a document has of the time of `version`.
+    pub(crate) fn revision_like(&self, version: &Version) -> Result<Like, StoreError> {
+        let mut all = 0;
+        let prefix = keys::revisions_at(&version.id, version.last_modified);
+        for entry in
+            self.overlay.scan(keys::REVISIONS, ScanRange::prefix(&prefix), Direction::Forward)
+        {
+            let (key, row) = entry?;
+            let revision = decode_revision(&key, row)?;
+            let same = revision.tombstone == version.content.is_tombstone()
+                && revision.size == version.content.bytes() as u64;
+            if same && self.change(revision.etag)?.version.content_hash() == version.content_hash()
+            {
+                return Ok(Like::There);
+            }
+            all += 1;
+        }
+        Ok(if all < REVISIONS_AT_ONCE_MAX { Like::None } else { Like::TooMany })
     }
 
     /// Takes a version in that has come as a revision, or too late to be anything else; answers

@@ -98,7 +98,7 @@ pub(crate) fn attaching(store: &Store, id_text: &str, name: &str, content: &[u8]
         id: id(id_text),
         name: name.parse().unwrap(),
         content_type: "image/png".parse().unwrap(),
-        content: staged(store, content),
+        content: staged(store, content).into(),
         expected: None,
     }
 }

@@ -6,5 +6,6 @@ mod generated;
 mod identities;
 mod midway;
 pub(crate) mod parts;
+mod revising;
 pub(crate) mod revisions;
 mod transactions;

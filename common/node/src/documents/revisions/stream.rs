@@ -1,0 +1,108 @@
+//! All revisions of one snapshot, in parts.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use jackdaw_common::{ChangeVector, DocumentId};
+use jackdaw_proto::{convert::documents::revisions as convert, documents as wire, wire::WireError};
+use jackdaw_store::{Snapshot, StoreError};
+use prost::Message as _;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::Status;
+
+use super::derived;
+use crate::{
+    catalog::Database,
+    control::{blocking, door, failure, pace},
+    documents::{PART_BYTES, PARTS_QUEUED_MAX, STEP_ROWS_MAX, stream::Parts},
+};
+
+type Sender = mpsc::Sender<Result<wire::StreamRevisionsResponse, Status>>;
+
+/// The revisions of the documents whose keys begin with `prefix`, for a client that takes a part
+/// within `stall_max`.
+pub(in crate::documents) fn stream(
+    database: Arc<Database>,
+    prefix: String,
+    stall_max: Duration,
+) -> Parts<wire::StreamRevisionsResponse> {
+    let (sender, receiver) = mpsc::channel(PARTS_QUEUED_MAX);
+    tokio::spawn(async move {
+        let name = database.name().clone();
+        let reader = Reader::new(database.store().snapshot(), prefix);
+        let ending = database.ending();
+        drop(database);
+        let outcome = tokio::select! {
+            biased;
+            ending = ending => Err(door::ended(&name, ending)),
+            () = sender.closed() => return,
+            outcome = feed(&sender, reader, stall_max) => outcome,
+        };
+        if let Err(error) = outcome {
+            // A client that is gone needs no error.
+            let _ = sender.send(Err(error.into())).await;
+        }
+    });
+    ReceiverStream::new(receiver)
+}
+
+async fn feed(sender: &Sender, mut reader: Reader, stall_max: Duration) -> Result<(), WireError> {
+    loop {
+        let Some(room) = pace::room(sender, stall_max).await? else { return Ok(()) };
+        let step = blocking(move || {
+            let part = reader.part().map_err(|error| failure::store(&error))?;
+            Ok((reader, part))
+        });
+        let (after, part) = step.await?;
+        reader = after;
+        match part {
+            Some(revisions) => room.send(Ok(wire::StreamRevisionsResponse { revisions })),
+            None => return Ok(()),
+        }
+    }
+}
+
+/// Reads the revisions of a snapshot from the first to the last.
+struct Reader {
+    snapshot: Snapshot,
+    prefix: String,
+    /// The key of the last one that was read.
+    after: Option<Bytes>,
+    /// The document that it is of, and the vector of what that is now.
+    document: Option<(DocumentId, Option<ChangeVector>)>,
+}
+
+impl Reader {
+    fn new(snapshot: Snapshot, prefix: String) -> Self {
+        Self { snapshot, prefix, after: None, document: None }
+    }
+
+    /// The next ones, as many as fill a part; none at the end.
+    fn part(&mut self) -> Result<Option<Vec<wire::Revision>>, StoreError> {
+        let Self { snapshot, prefix, after, document } = self;
+        let (mut revisions, mut bytes) = (Vec::new(), 0);
+        let before = after.clone();
+        for entry in snapshot.all_revisions(prefix, before.as_ref()) {
+            let (key, revision) = entry?;
+            let live = match document {
+                Some((id, live)) if *id == revision.id => live,
+                _ => {
+                    let live = snapshot.live_vector(&revision.id)?;
+                    &mut document.insert((revision.id.clone(), live)).1
+                }
+            };
+            let current = live.as_ref() == Some(&revision.vector);
+            let flags = derived::of_revision(snapshot, &revision);
+            let whole = convert::revision(snapshot.revised(&revision)?.version, flags);
+            let whole = wire::Revision { current, ..whole };
+            bytes += whole.encoded_len();
+            revisions.push(whole);
+            *after = Some(key);
+            if bytes >= PART_BYTES || revisions.len() == STEP_ROWS_MAX {
+                break;
+            }
+        }
+        Ok((!revisions.is_empty()).then_some(revisions))
+    }
+}
