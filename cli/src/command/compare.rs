@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use clap::Args;
 use futures_util::future::try_join;
 use jackdaw_node::channel::ReceiverUrl;
-use jackdaw_proto::documents::StreamDocumentsRequest;
+use jackdaw_proto::documents::{StreamDocumentsRequest, StreamRevisionsRequest};
 use serde::Serialize;
 
-use crate::compare::{CompareError, Report, compare};
+use crate::compare::{CompareError, Report, compare, compare_revisions};
 use crate::connection::{IdentityOptions, PatienceOptions, Service};
 use crate::report::exit::{Exit, Failure};
 use crate::report::output::{Format, Output, counted};
@@ -16,9 +16,10 @@ use crate::report::progress::Progress;
 
 /// Compare two databases: ids, bodies byte by byte, change vectors, conflicts, attachments by their
 /// hashes, counters by their values, or by what they are the sum of where that is beyond 64 bits,
-/// time series by digests of all that they show.
+/// time series by digests of all that they show, revisions whole.
 ///
-/// Each end is read as it is at one moment, not both at the same: compare when nothing is written.
+/// Each end is read as it is at one moment, its revisions at a later one, not both at the same:
+/// compare when nothing is written.
 /// Exit codes: 0 equal, 1 different, 2 and higher not compared.
 #[derive(Args, Debug)]
 pub(crate) struct Compare {
@@ -37,6 +38,10 @@ pub(crate) struct Compare {
     /// Database at the destination
     #[arg(long, value_name = "NAME")]
     destination_database: String,
+
+    /// Leave revisions out: a destination that keeps some by rules of its own has others
+    #[arg(long)]
+    no_revisions: bool,
 
     /// Differences that are named at most; all are counted
     #[arg(long, value_name = "NUMBER", default_value_t = 20)]
@@ -109,7 +114,7 @@ impl Compare {
         let destination = Service::connect(&self.destination_url, &theirs, timeout).await;
         let destination = destination.map_err(|failure| failure.while_doing("destination"))?;
         let ends = [(&source, &*self.source_database), (&destination, &*self.destination_database)];
-        let report = compare_databases(ends, self.names).await?;
+        let report = compare_databases(ends, !self.no_revisions, self.names).await?;
         print(output, &report)?;
         Ok(if report.is_equal() { Exit::Done } else { Exit::No })
     }
@@ -118,8 +123,21 @@ impl Compare {
 /// Compares a source and a destination, each a service and the name of a database, with progress
 /// on a terminal.
 pub(crate) async fn compare_databases(
-    [(source, source_database), (destination, destination_database)]: [(&Service, &str); 2],
+    ends: [(&Service, &str); 2],
+    revisions: bool,
     named_max: usize,
+) -> Result<Report, Failure> {
+    let progress = Progress::counting("comparing");
+    let report = compare_all(ends, revisions, named_max, &progress).await;
+    progress.finish();
+    report
+}
+
+async fn compare_all(
+    [(source, source_database), (destination, destination_database)]: [(&Service, &str); 2],
+    revisions: bool,
+    named_max: usize,
+    progress: &Progress,
 ) -> Result<Report, Failure> {
     let all = |database: &str| StreamDocumentsRequest {
         database: database.to_owned(),
@@ -127,19 +145,37 @@ pub(crate) async fn compare_databases(
         include_counters_and_time_series: true,
         include_time_series_digests: true,
     };
-    let (source, destination) = try_join(
+    let ends = try_join(
         source.stream_documents(all(source_database)),
         destination.stream_documents(all(destination_database)),
-    )
-    .await?;
-    let progress = Progress::counting("comparing");
+    );
+    let (left, right) = ends.await?;
     let seen = |rows| progress.set(rows, counted(rows / 2, "document"));
-    let report = compare(Box::pin(source), Box::pin(destination), named_max, seen).await;
-    progress.finish();
-    report.map_err(|error| match error {
+    let report = compare(Box::pin(left), Box::pin(right), named_max, seen).await;
+    let mut report = report.map_err(failure)?;
+    if !revisions {
+        return Ok(report);
+    }
+    let all = |database: &str| StreamRevisionsRequest {
+        database: database.to_owned(),
+        id_prefix: String::new(),
+    };
+    let ends = try_join(
+        source.stream_revisions(all(source_database)),
+        destination.stream_revisions(all(destination_database)),
+    );
+    let (left, right) = ends.await?;
+    let seen = |revisions| progress.set(revisions, counted(revisions / 2, "revision"));
+    let compared = compare_revisions(&mut report, Box::pin(left), Box::pin(right), seen).await;
+    compared.map_err(failure)?;
+    Ok(report)
+}
+
+fn failure(error: CompareError) -> Failure {
+    match error {
         CompareError::Read { side, status } => Failure::from(*status).while_doing(side),
         other => Failure::local(other),
-    })
+    }
 }
 
 /// Prints a report.

@@ -2,13 +2,15 @@
 //!
 //! Two streams in id order are merged: what is missing at the destination, what is there and not at
 //! the source, whose body is not the same bytes, whose change vector is not the same, which
-//! counters have other values, which time series show something else. It holds one part of each
+//! counters have other values, which time series show something else, which revisions are not the
+//! same: those are read in a pass of their own. It holds one part of each
 //! stream at a time, and what one document has, never a database. It believes no statistics and no
 //! progress of the services; of a time series it believes the digest that each end makes of what it
 //! shows. It decides nothing about what a difference means: while either end changes, differences
 //! are to be expected.
 
 mod report;
+mod revisions;
 mod rows;
 
 use std::cmp::Ordering;
@@ -20,13 +22,14 @@ use futures_util::future::try_join;
 use jackdaw_common::id::DocumentIdError;
 use jackdaw_common::{ChangeVector, DocumentId};
 use jackdaw_proto::documents::{
-    ConflictVersion, Counter, StreamDocumentsResponse, TimeSeriesSummary,
+    ConflictVersion, Counter, StreamDocumentsResponse, StreamRevisionsResponse, TimeSeriesSummary,
 };
 use thiserror::Error;
 use tonic::Status;
 
 use report::Found;
 pub use report::{Counts, Difference, DifferenceKind, Report};
+use revisions::Revisions;
 use rows::{Content, Row, Rows};
 
 /// An end of a copy.
@@ -47,7 +50,10 @@ impl std::fmt::Display for Side {
     }
 }
 
-/// Compares two databases, each given as the parts that `StreamDocuments` answers.
+/// A part of a stream, or why it broke off.
+type Part<T> = Result<T, Status>;
+
+/// Compares the documents of two databases, each given as the parts that `StreamDocuments` answers.
 ///
 /// At most `named_max` differences are named in the report; all are counted. `seen` hears, now and
 /// then, how many documents of both ends have been compared. Stops at the first error of either
@@ -89,6 +95,37 @@ where
     }
 }
 
+/// Compares the revisions of two databases as well, each given as the parts that `StreamRevisions`
+/// answers: a pass of its own, since no stream waits for long until it is read. Otherwise as
+/// [`compare`]; `seen` hears of revisions.
+pub async fn compare_revisions<S, D>(
+    report: &mut Report,
+    source: S,
+    destination: D,
+    mut seen: impl FnMut(u64),
+) -> Result<(), CompareError>
+where
+    S: Stream<Item = Part<StreamRevisionsResponse>> + Unpin,
+    D: Stream<Item = Part<StreamRevisionsResponse>> + Unpin,
+{
+    let mut source = Revisions::new(Side::Source, source);
+    let mut destination = Revisions::new(Side::Destination, destination);
+    loop {
+        try_join(source.fill(), destination.fill()).await?;
+        let id = match (source.id(), destination.id()) {
+            (Some(one), Some(other)) => one.min(other).clone(),
+            (None, None) => break,
+            (Some(id), None) | (None, Some(id)) => id.clone(),
+        };
+        let names = revisions::differing(&mut source, &mut destination, &id).await?;
+        report.add_revisions(&id, names);
+        seen(source.count() + destination.count());
+    }
+    report.source.revisions = source.count();
+    report.destination.revisions = destination.count();
+    Ok(())
+}
+
 /// Why two databases could not be compared.
 #[derive(Debug, Error)]
 pub enum CompareError {
@@ -109,6 +146,14 @@ pub enum CompareError {
         id: DocumentId,
         /// The id before it.
         after: DocumentId,
+    },
+    /// Revisions are not in order, so that a merge would not find all.
+    #[error("read the {side}: a revision of {id:?} comes after a later one")]
+    RevisionOrder {
+        /// The end.
+        side: Side,
+        /// The document.
+        id: DocumentId,
     },
     /// A stream goes on with a document that is not the one before.
     #[error("read the {side}: it goes on with {id:?}, which did not come before")]

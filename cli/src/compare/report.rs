@@ -33,9 +33,11 @@ pub struct Report {
     pub different_counters: u64,
     /// Documents with time series that one end does not have, or that show something else.
     pub different_time_series: u64,
-    /// The first differences, in id order.
+    /// Documents with revisions that one end does not have, or that are not the same.
+    pub different_revisions: u64,
+    /// The first differences, in id order, those of revisions behind all others.
     pub differences: Vec<Difference>,
-    /// Documents that differ.
+    /// Documents that differ, but for their revisions.
     #[serde(skip)]
     total: u64,
     /// Differences, of which a document may have several.
@@ -60,6 +62,8 @@ pub struct Counts {
     pub counters: u64,
     /// Times that time series have entries at.
     pub time_series_entries: u64,
+    /// Revisions.
+    pub revisions: u64,
 }
 
 /// One difference.
@@ -69,7 +73,8 @@ pub struct Difference {
     pub id: String,
     /// What is different.
     pub kind: DifferenceKind,
-    /// Of counters and time series: the first names of those that differ, at most 10.
+    /// Of counters and time series the first names, of revisions the first change vectors, of those
+    /// that differ; at most 10.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub names: Vec<String>,
 }
@@ -94,8 +99,8 @@ impl Found {
     }
 }
 
-/// Names of counters or time series that are told of one document.
-const NAMES_MAX: usize = 10;
+/// Names of counters or time series, or change vectors of revisions, that are told of one document.
+pub(super) const NAMES_MAX: usize = 10;
 
 /// What is different about a document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -119,6 +124,8 @@ pub enum DifferenceKind {
     Counters,
     /// The time series: their names and what they show.
     TimeSeries,
+    /// The revisions.
+    Revisions,
 }
 
 impl fmt::Display for DifferenceKind {
@@ -133,6 +140,7 @@ impl fmt::Display for DifferenceKind {
             Self::Conflict => "in conflict",
             Self::Counters => "other counters",
             Self::TimeSeries => "other time series",
+            Self::Revisions => "other revisions",
         })
     }
 }
@@ -150,6 +158,7 @@ impl Report {
             different_conflict: 0,
             different_counters: 0,
             different_time_series: 0,
+            different_revisions: 0,
             differences: Vec::new(),
             total: 0,
             found: 0,
@@ -159,10 +168,10 @@ impl Report {
 
     /// Whether both ends hold the same.
     pub fn is_equal(&self) -> bool {
-        self.total == 0
+        self.total == 0 && self.different_revisions == 0
     }
 
-    /// How many documents differ, named or not.
+    /// How many documents differ, named or not, but for their revisions.
     pub fn total(&self) -> u64 {
         self.total
     }
@@ -193,11 +202,23 @@ impl Report {
     pub(super) fn add(&mut self, id: &DocumentId, found: Vec<Found>) {
         self.total += u64::from(!found.is_empty());
         for Found { kind, names } in found {
-            self.found += 1;
-            self.count_kind(kind);
-            if self.differences.len() < self.named_max {
-                self.differences.push(Difference { id: id.as_str().to_owned(), kind, names });
-            }
+            self.note(id, kind, names);
+        }
+    }
+
+    /// Adds that these revisions of a document differ; there may be none.
+    pub(super) fn add_revisions(&mut self, id: &DocumentId, names: Vec<String>) {
+        let Some(Found { kind, names }) = Found::named(DifferenceKind::Revisions, names) else {
+            return;
+        };
+        self.note(id, kind, names);
+    }
+
+    fn note(&mut self, id: &DocumentId, kind: DifferenceKind, names: Vec<String>) {
+        self.found += 1;
+        self.count_kind(kind);
+        if self.differences.len() < self.named_max {
+            self.differences.push(Difference { id: id.as_str().to_owned(), kind, names });
         }
     }
 
@@ -215,6 +236,7 @@ impl Report {
             DifferenceKind::Conflict => self.different_conflict += 1,
             DifferenceKind::Counters => self.different_counters += 1,
             DifferenceKind::TimeSeries => self.different_time_series += 1,
+            DifferenceKind::Revisions => self.different_revisions += 1,
         }
     }
 }
@@ -225,7 +247,14 @@ impl fmt::Display for Report {
             return self.write_equal(f);
         }
         let (here, there) = (self.source, self.destination);
-        writeln!(f, "different: {}", counted(self.total, "document"))?;
+        let documents = counted(self.total, "document");
+        match self.different_revisions {
+            0 => writeln!(f, "different: {documents}")?,
+            others => {
+                let others = counted(others, "document");
+                writeln!(f, "different: {documents}, and revisions of {others}")?;
+            }
+        }
         writeln!(f, "  {:<28}{:>16}{:>16}", "", "source", "destination")?;
         for (name, source, destination) in [
             ("documents", here.documents, there.documents),
@@ -233,6 +262,7 @@ impl fmt::Display for Report {
             ("attachments", here.attachments, there.attachments),
             ("counters", here.counters, there.counters),
             ("time series entries", here.time_series_entries, there.time_series_entries),
+            ("revisions", here.revisions, there.revisions),
             ("documents in conflict", here.conflicts, there.conflicts),
         ] {
             let (source, destination) = (grouped(source), grouped(destination));
@@ -246,6 +276,7 @@ impl fmt::Display for Report {
             ("other attachments", self.different_attachments),
             ("other counters", self.different_counters),
             ("other time series", self.different_time_series),
+            ("other revisions", self.different_revisions),
             ("in conflict", self.different_conflict),
         ] {
             if count > 0 {
@@ -270,29 +301,26 @@ impl fmt::Display for Report {
 
 impl Report {
     fn write_equal(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Counts { documents, bytes, conflicts, attachments, counters, time_series_entries } =
-            self.source;
+        let Counts { documents, bytes, conflicts, .. } = self.source;
         let bytes = counted(bytes, "byte");
         write!(f, "equal: {}, {bytes} of bodies", counted(documents, "document"))?;
-        if attachments > 0 {
-            write!(f, ", {}", counted(attachments, "attachment"))?;
+        let Counts { attachments, counters, time_series_entries, revisions, .. } = self.source;
+        let entries = format!("time series with {}", counted(time_series_entries, "entry"));
+        let parts = [
+            (attachments, counted(attachments, "attachment")),
+            (counters, counted(counters, "counter")),
+            (time_series_entries, entries),
+            (revisions, counted(revisions, "revision")),
+            (conflicts, counted(conflicts, "conflict")),
+        ];
+        for (_, part) in parts.iter().filter(|(count, _)| *count > 0) {
+            write!(f, ", {part}")?;
         }
-        if counters > 0 {
-            write!(f, ", {}", counted(counters, "counter"))?;
-        }
-        if time_series_entries > 0 {
-            let entries = counted(time_series_entries, "entry");
-            write!(f, ", time series with {entries}")?;
-        }
-        if conflicts > 0 {
-            write!(f, ", {}", counted(conflicts, "conflict"))?;
-        }
-        let has = match (counters > 0, time_series_entries > 0) {
-            (false, false) => " and change vectors",
-            (true, false) => ", change vectors and counters",
-            (false, true) => ", change vectors and time series",
-            (true, true) => ", change vectors, counters and time series",
-        };
-        write!(f, "; the same ids, bodies{has} at both ends")
+        let mut same = vec!["ids", "bodies", "change vectors"];
+        same.extend((counters > 0).then_some("counters"));
+        same.extend((time_series_entries > 0).then_some("time series"));
+        same.extend((revisions > 0).then_some("revisions"));
+        let last = same.pop().unwrap_or_default();
+        write!(f, "; the same {} and {last} at both ends", same.join(", "))
     }
 }

@@ -1,5 +1,7 @@
 //! What `compare` promises, tried out.
 
+mod revisions;
+
 use futures_util::stream::{iter, unfold};
 use jackdaw_proto::documents::{
     Counter, Document, DocumentConflict, PartialCounterValue, TimeSeriesSummary,

@@ -18,9 +18,12 @@ use jackdaw_proto::control::connection_strings_client::ConnectionStringsClient;
 use jackdaw_proto::control::databases_client::DatabasesClient;
 use jackdaw_proto::control::external_replications_client::ExternalReplicationsClient;
 use jackdaw_proto::documents::documents_client::DocumentsClient;
-use jackdaw_proto::documents::{StreamDocumentsRequest, StreamDocumentsResponse};
+use jackdaw_proto::documents::{
+    StreamDocumentsRequest, StreamDocumentsResponse, StreamRevisionsRequest,
+    StreamRevisionsResponse,
+};
 use tonic::transport::Channel;
-use tonic::{Response, Status};
+use tonic::{Response, Status, Streaming};
 
 use crate::report::exit::Failure;
 
@@ -187,9 +190,25 @@ impl Service {
         &self,
         request: StreamDocumentsRequest,
     ) -> Result<impl Stream<Item = Result<StreamDocumentsResponse, Status>> + use<>, Failure> {
-        let parts = self.answer(self.documents().stream_documents(request)).await?;
+        let mut client = self.documents();
+        Ok(self.parts(self.answer(client.stream_documents(request)).await?))
+    }
+
+    /// All revisions of one snapshot of a database; likewise.
+    pub(crate) async fn stream_revisions(
+        &self,
+        request: StreamRevisionsRequest,
+    ) -> Result<impl Stream<Item = Result<StreamRevisionsResponse, Status>> + use<>, Failure> {
+        let mut client = self.documents();
+        Ok(self.parts(self.answer(client.stream_revisions(request)).await?))
+    }
+
+    fn parts<T: 'static>(
+        &self,
+        parts: Streaming<T>,
+    ) -> impl Stream<Item = Result<T, Status>> + use<T> {
         let patience = self.patience;
-        Ok(unfold(Some(parts), move |parts| async move {
+        unfold(Some(parts), move |parts| async move {
             let mut parts = parts?;
             match tokio::time::timeout(patience, parts.message()).await {
                 Ok(Ok(part)) => part.map(|part| (Ok(part), Some(parts))),
@@ -199,7 +218,7 @@ impl Service {
                     Some((Err(Status::deadline_exceeded(late)), None))
                 }
             }
-        }))
+        })
     }
 
     /// Waits for anything that the service must do soon.
