@@ -13,11 +13,11 @@ use crate::report::output::{Output, counted, note, printable};
 use crate::report::progress::Progress;
 use crate::transfer::{ExportOptions, Exported, Target, export};
 
-/// Read a database into JSON lines: documents of one consistent snapshot in id order, each with its
-/// counters behind it, then attachments and time series.
+/// Read a database into JSON lines: revisions, then documents of one consistent snapshot in id
+/// order, each with its counters behind it, then attachments and time series.
 ///
-/// Bodies are byte for byte what was written. Attachments and time series are read after the
-/// snapshot, as they then are. What no line can have, an attachment of more than 47 MiB for
+/// Bodies are byte for byte what was written. Attachments, time series and revisions are read after
+/// the snapshot, as they then are. What no line can have, an attachment of more than 47 MiB for
 /// instance, is counted, and so is what has gone meanwhile. A document in conflict has no one body:
 /// it is left out, with what it has, and named, and the exit code is 1; if it came into conflict
 /// meanwhile it is named, and its attachments are left out. A file appears under its name when all
@@ -88,6 +88,9 @@ fn unwritable(kind: Kind, count: u64) -> String {
         Kind::TimeSeries => {
             format!("{} with values that are not finite", counted(count, "time series entry"))
         }
+        Kind::Revision => {
+            format!("{} with attachments, too large for a line", counted(count, noun(kind)))
+        }
     }
 }
 
@@ -98,6 +101,7 @@ fn noun(kind: Kind) -> &'static str {
         Kind::Attachment => "attachment",
         Kind::Counter => "counter",
         Kind::TimeSeries => "time series",
+        Kind::Revision => "revision",
     }
 }
 

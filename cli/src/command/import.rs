@@ -18,10 +18,12 @@ use crate::transfer::{Loaded, load, open_lines};
 ///
 /// A line is a document, {"kind":"document","id":"movies/1","body":{…}}, whose body is kept byte
 /// for byte, or what a document before it has: an attachment, a counter or a time series, as
-/// `export` writes them. The value of a counter is added to the one that is there, and so are the
-/// values of a time series whose name begins with "INC:": such a line counts twice when it is
-/// imported twice, also after an import that failed half way. Lines are written in transactions of
-/// up to 256; the first one that is not valid ends the import, and everything before it is written.
+/// `export` writes them; or a revision of a document, which is put among its revisions, whatever is
+/// configured, unless it is there. The value of a counter is added to the one that is there, and so
+/// are the values of a time series whose name begins with "INC:": such a line counts twice when it
+/// is imported twice, also after an import that failed half way. Lines are written in transactions
+/// of up to 256; the first one that is not valid ends the import, and everything before it is
+/// written.
 #[derive(Args, Debug)]
 pub(crate) struct Import {
     #[command(flatten)]
@@ -52,6 +54,7 @@ struct ImportView {
     attachments: u64,
     counters: u64,
     time_series: u64,
+    revisions: u64,
     last_etag: u64,
     left_out: BTreeMap<&'static str, u64>,
 }
@@ -87,6 +90,7 @@ impl From<Loaded> for ImportView {
             attachments,
             counters,
             time_series,
+            revisions: count(Kind::Revision),
             last_etag: loaded.last_etag,
             left_out: left_out.collect(),
         }
@@ -107,6 +111,7 @@ pub(crate) fn written_text(counts: &BTreeMap<Kind, u64>) -> String {
         (Kind::Attachment, "attachment"),
         (Kind::Counter, "counter"),
         (Kind::TimeSeries, "time series line"),
+        (Kind::Revision, "revision"),
     ] {
         if count(kind) > 0 {
             text.push_str(&format!(", {}", counted(count(kind), noun)));

@@ -5,17 +5,25 @@
 //! {"kind":"attachment","document_id":"…","name":"…","content_type":"…","data_base64":"…"}
 //! {"kind":"counter","document_id":"…","name":"…","value":853}
 //! {"kind":"time_series","document_id":"…","name":"…","entries":[["…",[39.81],null]]}
+//! {"kind":"revision","document_id":"…","last_modified":"…","body":{…}}
 //! ```
 //!
 //! A body is taken and given byte for byte: numbers, blanks and the order of fields stay as they
 //! are written. A body that has line ends of its own, or blanks around it, cannot stand in a line
 //! as it is: it is written as a JSON string, `"body_text"` in place of `"body"`, and read from
 //! either. An entry of a time series is its time as RFC 3339 writes it, to milliseconds, its
-//! values, and its tag or null; values keep their 64 bits, and there is one entry at least. Nothing
-//! here does I/O except through the `BufRead` it is given.
+//! values, and its tag or null; values keep their 64 bits, and there is one entry at least.
+//!
+//! A revision that is a deletion has `"deleted":true` and its `"collection"` in place of a body. It
+//! may have `"attachments"`, each with `"data_base64"` or, where something before it has the
+//! content, its `"hash"`; `"counters"`, each a name and a value, or null where that was beyond 64
+//! bits; `"time_series"`, each a name, how many entries there were, and the times of the first and
+//! the last; and `"more_parts":true` where there were more of those. Nothing here does I/O except
+//! through the `BufRead` it is given.
 
 mod parts;
 mod read;
+mod revision;
 mod time;
 mod write;
 
@@ -28,6 +36,7 @@ pub use parts::{
     AttachmentLine, CounterLine, SeriesLine, write_attachment, write_counter, write_series,
 };
 pub use read::{EntryLines, LINE_BYTES_MAX, LineError, LineProblem, Lines};
+pub use revision::{RevisionLine, write_revision};
 pub use time::read_time;
 pub use write::{BodyNotJson, write_document};
 
@@ -53,6 +62,8 @@ pub enum Line {
     Counter(CounterLine),
     /// A time series of a document, or a part of one.
     TimeSeries(SeriesLine),
+    /// A revision of a document.
+    Revision(Box<RevisionLine>),
     /// A kind that is not wanted: its content was not looked at.
     LeftOut(Kind),
 }
@@ -77,11 +88,14 @@ pub enum Kind {
     Counter,
     /// A time series of a document.
     TimeSeries,
+    /// A revision of a document.
+    Revision,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Document, Self::Attachment, Self::Counter, Self::TimeSeries];
+    pub const ALL: [Self; 5] =
+        [Self::Document, Self::Attachment, Self::Counter, Self::TimeSeries, Self::Revision];
 
     /// The kind as a line names it.
     pub const fn as_str(self) -> &'static str {
@@ -90,6 +104,7 @@ impl Kind {
             Self::Attachment => "attachment",
             Self::Counter => "counter",
             Self::TimeSeries => "time_series",
+            Self::Revision => "revision",
         }
     }
 

@@ -13,7 +13,7 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use thiserror::Error;
 
-use super::{DocumentLine, Kind, Line, Numbered, parts};
+use super::{DocumentLine, Kind, Line, Numbered, parts, revision};
 
 /// Bytes of a line at most: four of the largest bodies, so that one in a string with every byte
 /// escaped, or an attachment of 48 MiB in base64, still fits; memory is held for one line.
@@ -173,7 +173,9 @@ pub enum LineProblem {
         column: usize,
     },
     /// A kind that the format does not have.
-    #[error("unknown kind {kind:?}; known are document, attachment, counter and time_series")]
+    #[error(
+        "unknown kind {kind:?}; known are document, attachment, counter, time_series and revision"
+    )]
     UnknownKind {
         /// The kind.
         kind: String,
@@ -184,6 +186,15 @@ pub enum LineProblem {
     /// A document has no body, or two.
     #[error("a document has exactly one of \"body\" and \"body_text\"")]
     Body,
+    /// A revision has no body and is no deletion, or is both, or has two bodies.
+    #[error(
+        "a revision has exactly one of \"body\", \"body_text\" and \"deleted\", and only a \
+         deletion has a \"collection\" and no attachments"
+    )]
+    RevisionBody,
+    /// An attachment of a revision has no content, or two.
+    #[error("an attachment of a revision has exactly one of \"data_base64\" and \"hash\"")]
+    RevisionContent,
     /// The body of a document is JSON, but not an object.
     #[error("the body is not a JSON object")]
     BodyNotObject,
@@ -196,6 +207,12 @@ pub enum LineProblem {
     /// The time of an entry is not one.
     #[error("{text:?} is not a time as RFC 3339 writes it, to milliseconds and with an offset")]
     Time {
+        /// What stands there.
+        text: String,
+    },
+    /// When a revision was written is not a time.
+    #[error("{text:?} is not a time as RFC 3339 writes it, to microseconds and with an offset")]
+    LastModified {
         /// What stands there.
         text: String,
     },
@@ -252,6 +269,7 @@ fn parse(line: Bytes, only_documents: bool) -> Result<Line, LineProblem> {
         Kind::Attachment => parts::attachment(text).map(Line::Attachment),
         Kind::Counter => parts::counter(text).map(Line::Counter),
         Kind::TimeSeries => parts::series(text).map(Line::TimeSeries),
+        Kind::Revision => revision::read(&line, text).map(|it| Line::Revision(Box::new(it))),
     }
 }
 
@@ -259,17 +277,27 @@ fn parse(line: Bytes, only_documents: bool) -> Result<Line, LineProblem> {
 fn document(line: &Bytes, text: &str) -> Result<Line, LineProblem> {
     let document: Document<'_> = serde_json::from_str(text)?;
     let id = DocumentId::new(&document.id)?;
-    let body = match (document.body, document.body_text) {
+    let body = body(line, document.body, document.body_text)?.ok_or(LineProblem::Body)?;
+    Ok(Line::Document(DocumentLine { id, body }))
+}
+
+/// A body of the line, in either form; none where it stands there in both or in none.
+pub(super) fn body(
+    line: &Bytes,
+    body: Option<&RawValue>,
+    text: Option<String>,
+) -> Result<Option<Bytes>, LineProblem> {
+    let body = match (body, text) {
         (Some(body), None) => line.slice_ref(body.get().as_bytes()),
         (None, Some(text)) => {
             // Its own parser's position is of no use to who reads the line.
             serde_json::from_str::<&RawValue>(&text)?;
             Bytes::from(text)
         }
-        _ => return Err(LineProblem::Body),
+        _ => return Ok(None),
     };
     if body.trim_ascii_start().starts_with(b"{") {
-        Ok(Line::Document(DocumentLine { id, body }))
+        Ok(Some(body))
     } else {
         Err(LineProblem::BodyNotObject)
     }

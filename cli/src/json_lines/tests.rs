@@ -1,5 +1,7 @@
 //! What `json_lines` promises, tried out.
 
+mod revision;
+
 use jackdaw_proto::documents::{Attachment, TimeSeriesEntry};
 use prost_types::Timestamp;
 
@@ -107,7 +109,8 @@ fn kinds_are_told_apart() {
     assert_eq!(kinds, left_out);
     assert_eq!(
         problem(r#"{"kind":"Document","id":"a","body":{}}"#).1,
-        "unknown kind \"Document\"; known are document, attachment, counter and time_series"
+        "unknown kind \"Document\"; known are document, attachment, counter, time_series and \
+         revision"
     );
 }
 

@@ -1,4 +1,4 @@
-//! Times as RFC 3339 writes them, to milliseconds.
+//! Times as RFC 3339 writes them, to milliseconds or microseconds.
 
 use prost_types::Timestamp;
 
@@ -8,13 +8,23 @@ use prost_types::Timestamp;
 /// 60, which has no place between two others, and nothing is finer than a millisecond. What is read
 /// is the time that was written, or nothing.
 pub fn read_time(text: &str) -> Option<Timestamp> {
+    read_time_to(text, 3)
+}
+
+/// The same of a time that may be given to the microsecond.
+pub(super) fn read_micros(text: &str) -> Option<Timestamp> {
+    read_time_to(text, 6)
+}
+
+/// The same of a time with at most so many digits behind the point that are not 0.
+fn read_time_to(text: &str, most: usize) -> Option<Timestamp> {
     let text = text.to_ascii_uppercase();
     let rest = shaped(&text, "0000-00-00T00:00:00")?;
     let offset = match rest.strip_prefix('.') {
         Some(fraction) => {
             let offset = fraction.trim_start_matches(|it: char| it.is_ascii_digit());
             let digits = &fraction[..fraction.len() - offset.len()];
-            let finer = digits.get(3..).unwrap_or_default();
+            let finer = digits.get(most..).unwrap_or_default();
             if digits.is_empty() || digits.len() > 9 || finer.contains(|it| it != '0') {
                 return None;
             }

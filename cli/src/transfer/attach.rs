@@ -53,18 +53,21 @@ pub(super) async fn attach(
     Ok(answer.written.unwrap_or_default())
 }
 
-/// What an attachment is, and its content; none where that is larger than `most` bytes.
+/// What an attachment of a document, or of a revision of it, is, and its content; none where that
+/// is larger than `most` bytes.
 pub(super) async fn read(
     service: &Service,
     database: &str,
     document: &str,
     name: &str,
+    revision: Option<&str>,
     most: u64,
 ) -> Result<(Attachment, Option<Vec<u8>>), Failure> {
     let request = GetAttachmentRequest {
         database: database.to_owned(),
         document_id: document.to_owned(),
         name: name.to_owned(),
+        revision_change_vector: revision.map(str::to_owned),
         ..GetAttachmentRequest::default()
     };
     let mut client = service.documents();

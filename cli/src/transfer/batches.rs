@@ -4,8 +4,11 @@ use std::collections::{BTreeMap, VecDeque};
 
 use jackdaw_common::limits::APPEND_ENTRIES_MAX;
 use jackdaw_proto::documents::{
-    AppendTimeSeries, Command, IncrementCounter, Put, TimeSeriesEntry, command::Command as Step,
+    AppendTimeSeries, Command, IncrementCounter, Put, PutAttachment, TimeSeriesEntry,
+    command::Command as Step, put_attachment::Source,
 };
+
+use prost::Message as _;
 
 use crate::json_lines::{AttachmentLine, Kind, Line, LineError, Numbered, SeriesLine};
 
@@ -15,6 +18,9 @@ pub(super) const BATCH_RECORDS: usize = 256;
 /// Bytes of bodies, entries and ids after which a transaction is complete. One larger document
 /// stands alone.
 pub(super) const BATCH_BYTES: usize = 1024 * 1024;
+
+/// Bytes of an attachment that goes along with what stands around it. A larger one goes alone.
+pub(super) const ATTACHED_BYTES: usize = 64 * 1024;
 
 /// The commands of one transaction, and how far the input has been read for it.
 #[derive(Debug, Default)]
@@ -34,7 +40,7 @@ pub(super) struct Batch {
     pub(super) left_out: BTreeMap<Kind, u64>,
 }
 
-/// An attachment, and where its line stands. It goes alone, after the batch before it.
+/// A large attachment, and where its line stands. It goes alone, after the batch before it.
 #[derive(Debug)]
 pub(super) struct Attaching {
     pub(super) attachment: AttachmentLine,
@@ -51,7 +57,7 @@ pub(super) enum Next {
     Attachment(Attaching),
 }
 
-/// Batches of the records of an input, and attachments, in its order.
+/// Batches of the records of an input, and large attachments, in its order.
 ///
 /// After a bad line come first the records before it, then the error, then nothing.
 pub(super) struct Batches<I> {
@@ -85,10 +91,14 @@ impl<I: Iterator<Item = Result<Numbered, LineError>>> Batches<I> {
             }
             let Some(line) = self.lines.next() else { return Ok(Complete::AtEnd) };
             let Numbered { number, bytes, line } = line?;
-            if let Line::Attachment(attachment) = line {
-                self.attachment = Some(Attaching { attachment, line: number, input_bytes: bytes });
-                return Ok(Complete::AtAttachment);
-            }
+            let line = match line {
+                Line::Attachment(attachment) if attachment.content.len() > ATTACHED_BYTES => {
+                    let (line, input_bytes) = (number, bytes);
+                    self.attachment = Some(Attaching { attachment, line, input_bytes });
+                    return Ok(Complete::AtAttachment);
+                }
+                line => line,
+            };
             (batch.last_line, batch.input_bytes) = (number, bytes);
             let (kind, steps) = match line {
                 Line::LeftOut(kind) => {
@@ -152,8 +162,22 @@ fn steps(line: Line) -> (Kind, Vec<(Step, usize)>) {
             (Kind::Counter, vec![(Step::IncrementCounter(step), bytes)])
         }
         Line::TimeSeries(series) => (Kind::TimeSeries, appends(series)),
-        // Those go other ways.
-        Line::Attachment(_) => (Kind::Attachment, Vec::new()),
+        Line::Revision(revision) => {
+            let bytes = revision.encoded_len();
+            (Kind::Revision, vec![(Step::PutRevision(*revision), bytes)])
+        }
+        Line::Attachment(attachment) => {
+            let AttachmentLine { document, name, content_type, content } = attachment;
+            let bytes = document.len() + name.len() + content.len();
+            let step = PutAttachment {
+                document_id: document,
+                name,
+                content_type,
+                source: Some(Source::Content(content)),
+                expected_change_vector: None,
+            };
+            (Kind::Attachment, vec![(Step::PutAttachment(step), bytes)])
+        }
         Line::LeftOut(kind) => (kind, Vec::new()),
     }
 }

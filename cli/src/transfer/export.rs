@@ -1,6 +1,9 @@
 //! A database into lines.
 
+mod revisions;
+
 use std::collections::BTreeMap;
+use std::io::{self, Read as _, Seek as _, Write as _};
 
 use futures_util::StreamExt as _;
 use jackdaw_proto::documents::{
@@ -8,6 +11,9 @@ use jackdaw_proto::documents::{
     StreamDocumentsResponse, TimeSeriesEntry,
 };
 
+use tempfile::SpooledTempFile;
+
+use self::revisions::Spool;
 use super::attach;
 use super::later::{Later, Named};
 use super::target::Target;
@@ -45,6 +51,17 @@ pub(crate) struct Exported {
     pub(crate) conflicts_named: Vec<String>,
 }
 
+/// Bytes of lines that are kept aside in memory; beyond that they are on disk.
+const ASIDE_IN_MEMORY_BYTES: usize = 4 * 1024 * 1024;
+
+/// Bytes that are copied at a time.
+const COPIED_BYTES: usize = 256 * 1024;
+
+/// Lines could not be kept aside.
+fn unkept(error: io::Error) -> Failure {
+    Failure::local(format!("keep what is exported for a while: {error}"))
+}
+
 /// Ids of conflicts that are named at most.
 const CONFLICTS_NAMED_MAX: usize = 10;
 
@@ -52,11 +69,15 @@ const CONFLICTS_NAMED_MAX: usize = 10;
 /// stands there.
 const CONTENT_BYTES_MAX: u64 = (LINE_BYTES_MAX as u64 / 4 - 16 * 1024) * 3;
 
-/// Writes all documents of one snapshot of a database as lines, in id order, each with its counters
-/// behind it; then attachments and time series.
+/// Writes revisions as lines, but for those that are documents as they are; then all documents of
+/// one snapshot of a database, in id order, each with its counters behind it; then attachments and
+/// time series.
 ///
 /// Documents and counters are of the snapshot. Attachments and time series are read after it, so
 /// that it need not be held for as long as that takes; what has gone meanwhile is counted.
+/// Revisions are read after it too, so that what another version takes the place of meanwhile is
+/// among them, but stand before it: a database that keeps revisions goes by the order in which it
+/// was given them.
 /// `written` hears of documents written so far.
 pub(crate) async fn export(
     service: &Service,
@@ -71,16 +92,25 @@ pub(crate) async fn export(
         // Only their names are wanted, and digests cost the reading of every entry.
         include_time_series_digests: false,
     };
+    let source = Source { service, database: &options.database };
+    let mut writer = Writer::new(target, options.only_documents);
+    let prefix = &*options.id_prefix;
+    if !options.only_documents && Spool::is_needed(&source, prefix).await? {
+        writer.set_aside();
+    }
     let mut parts = Box::pin(service.stream_documents(request).await?);
     let mut later = Later::default();
-    let mut writer = Writer::new(target, options.only_documents);
     while let Some(part) = parts.next().await {
         writer.part(part?, &mut later)?;
         written(writer.exported.counts.get(&Kind::Document).copied().unwrap_or_default());
     }
     drop(parts);
+    let aside = writer.aside.take();
+    if !options.only_documents {
+        Spool::read(&source, prefix).await?.write(&source, &mut writer).await?;
+    }
+    writer.put_back(aside)?;
     let mut later = later.read()?;
-    let source = Source { service, database: &options.database };
     while let Some(named) = later.next()? {
         match named {
             Named::Attachment { id, name } => source.attachment(&id, &name, &mut writer).await?,
@@ -104,7 +134,8 @@ impl Source<'_> {
         name: &str,
         writer: &mut Writer<'_>,
     ) -> Result<(), Failure> {
-        let read = attach::read(self.service, self.database, id, name, CONTENT_BYTES_MAX).await;
+        let read = attach::read(self.service, self.database, id, name, None, CONTENT_BYTES_MAX);
+        let read = read.await;
         match writer.there(Kind::Attachment, id, read)? {
             Some((attachment, Some(content))) => writer.attachment(id, &attachment, &content),
             Some((_, None)) => {
@@ -140,6 +171,8 @@ pub(super) struct Writer<'a> {
     only_documents: bool,
     /// Lines that are not written yet.
     lines: Vec<u8>,
+    /// Where lines go meanwhile that others are to stand before.
+    aside: Option<SpooledTempFile>,
     /// The document that was found in conflict last, though it was written.
     conflicted: Option<String>,
     pub(super) exported: Exported,
@@ -147,8 +180,27 @@ pub(super) struct Writer<'a> {
 
 impl<'a> Writer<'a> {
     pub(super) fn new(target: &'a mut Target, only_documents: bool) -> Self {
-        let (lines, conflicted) = (Vec::new(), None);
-        Self { target, only_documents, lines, conflicted, exported: Exported::default() }
+        let (lines, aside, conflicted) = (Vec::new(), None, None);
+        Self { target, only_documents, lines, aside, conflicted, exported: Exported::default() }
+    }
+
+    /// What is written from now on is kept aside.
+    fn set_aside(&mut self) {
+        self.aside = Some(SpooledTempFile::new(ASIDE_IN_MEMORY_BYTES));
+    }
+
+    /// Writes what was kept aside.
+    fn put_back(&mut self, aside: Option<SpooledTempFile>) -> Result<(), Failure> {
+        let Some(mut aside) = aside else { return Ok(()) };
+        aside.rewind().map_err(unkept)?;
+        let mut piece = vec![0; COPIED_BYTES];
+        loop {
+            let read = aside.read(&mut piece).map_err(unkept)?;
+            if read == 0 {
+                return Ok(());
+            }
+            self.target.write(&piece[..read])?;
+        }
     }
 
     /// Writes the documents of a part, and their counters.
@@ -208,7 +260,12 @@ impl<'a> Writer<'a> {
             Err(failure) => failure,
         };
         match failure.reason() {
-            Some("DOCUMENT_NOT_FOUND" | "ATTACHMENT_NOT_FOUND" | "TIME_SERIES_NOT_FOUND") => {
+            Some(
+                "DOCUMENT_NOT_FOUND"
+                | "ATTACHMENT_NOT_FOUND"
+                | "TIME_SERIES_NOT_FOUND"
+                | "REVISION_NOT_FOUND",
+            ) => {
                 *self.exported.gone.entry(kind).or_default() += 1;
                 Ok(None)
             }
@@ -266,7 +323,10 @@ impl<'a> Writer<'a> {
     }
 
     fn flush(&mut self) -> Result<(), Failure> {
-        self.target.write(&self.lines)?;
+        match &mut self.aside {
+            Some(aside) => aside.write_all(&self.lines).map_err(unkept)?,
+            None => self.target.write(&self.lines)?,
+        }
         self.lines.clear();
         Ok(())
     }

@@ -3,6 +3,7 @@
 use std::io::Write as _;
 
 use jackdaw_proto::documents::command::Command;
+use jackdaw_proto::documents::put_attachment::Source;
 use jackdaw_proto::documents::{
     Counter, Document, DocumentConflict, StreamDocumentsResponse, TimeSeriesEntry,
     TimeSeriesSummary,
@@ -11,7 +12,7 @@ use jackdaw_proto::documents::{
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
-use super::batches::{Attaching, BATCH_BYTES, BATCH_RECORDS, Batch, Batches, Next};
+use super::batches::{ATTACHED_BYTES, Attaching, BATCH_BYTES, BATCH_RECORDS, Batch, Batches, Next};
 use super::export::Writer;
 use super::later::{Later, Named};
 use super::load::{CallError, Sent};
@@ -27,6 +28,9 @@ const COUNTER: &str = "{\"kind\":\"counter\",\"document_id\":\"a\",\"name\":\"n\
 
 const ATTACHMENT: &str = "{\"kind\":\"attachment\",\"document_id\":\"a\",\"name\":\"n\",\
                           \"content_type\":\"\",\"data_base64\":\"AA==\"}\n";
+
+const REVISION: &str = "{\"kind\":\"revision\",\"document_id\":\"a\",\
+                        \"last_modified\":\"2000-01-01T00:00:00Z\",\"deleted\":true}\n";
 
 fn all(text: &str, only_documents: bool) -> Vec<Result<Next, LineError>> {
     Batches::new(Lines::new(text.as_bytes()).only_documents(only_documents)).collect()
@@ -105,16 +109,35 @@ fn counters_are_increments_and_long_series_several_appends() {
     assert_eq!(counts, [first, [(Kind::Counter, 1)].into()]);
 }
 
-/// An attachment goes after what stands before it, and before what stands behind it.
+/// A small attachment goes along with what stands around it.
 #[test]
-fn attachments_stand_between_batches() {
-    let text = format!("{ATTACHMENT}{}{ATTACHMENT}{ATTACHMENT}{COUNTER}{{", document("a", 10));
+fn small_attachments_and_revisions_are_steps_of_a_batch() {
+    let text = format!("{}{ATTACHMENT}{REVISION}{COUNTER}", document("a", 10));
+    let batch = batches(&text, false).pop().unwrap().unwrap();
+    let steps: Vec<_> = batch.commands.iter().map(|it| it.command.as_ref().unwrap()).collect();
+    assert!(matches!(steps[..], [
+        Command::Put(_),
+        Command::PutAttachment(put),
+        Command::PutRevision(revision),
+        Command::IncrementCounter(_),
+    ] if put.source == Some(Source::Content(vec![0].into())) && revision.deleted));
+    let counts =
+        [Kind::Document, Kind::Attachment, Kind::Revision, Kind::Counter].map(|it| (it, 1));
+    assert_eq!(batch.counts, counts.into());
+    assert_eq!((batch.lines, batch.last_line), (vec![1, 2, 3, 4], 4));
+}
+
+/// A large attachment goes after what stands before it, and before what stands behind it.
+#[test]
+fn large_attachments_stand_between_batches() {
+    let large = ATTACHMENT.replace("AA==", &"AAAA".repeat(ATTACHED_BYTES / 3 + 1));
+    let text = format!("{large}{}{large}{large}{COUNTER}{{", document("a", 10));
     let shape: Vec<_> = all(&text, false)
         .into_iter()
         .map(|next| match next {
             Ok(Next::Batch(batch)) => format!("{:?}", batch.lines),
             Ok(Next::Attachment(Attaching { attachment, line, .. })) => {
-                assert_eq!(attachment.content, [0].as_slice());
+                assert!(attachment.content.len() > ATTACHED_BYTES);
                 format!("at {line}")
             }
             Err(error) => format!("error at {}", error.number),
