@@ -3,7 +3,7 @@
 //!
 //! The built-in ones are of a bird observatory, made for Jackdaw: several collections, nesting,
 //! scripts from right to left and beyond the basic plane, and numbers that a careless copy
-//! changes. Nothing here writes anything.
+//! changes; with attachments, counters, time series and revisions. Nothing here writes anything.
 
 use std::fmt::Write as _;
 

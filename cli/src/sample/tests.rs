@@ -1,8 +1,9 @@
 //! What `sample` promises, tried out.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::*;
+use crate::json_lines::Kind;
 
 fn documents(lines: impl Iterator<Item = Result<Numbered, LineError>>) -> Vec<DocumentLine> {
     lines
@@ -15,7 +16,9 @@ fn documents(lines: impl Iterator<Item = Result<Numbered, LineError>>) -> Vec<Do
 
 #[test]
 fn the_built_in_documents_are_what_they_promise() {
-    let documents = documents(built_in());
+    let built_in: Vec<_> = built_in().map(Result::unwrap).collect();
+    let is_document = |it: &&Numbered| matches!(it.line, Line::Document(_));
+    let documents = documents(built_in.iter().filter(is_document).cloned().map(Ok));
     assert!((190..=230).contains(&documents.len()), "{}", documents.len());
     let ids: HashSet<_> = documents.iter().map(|it| it.id.clone()).collect();
     assert_eq!(ids.len(), documents.len());
@@ -27,6 +30,24 @@ fn the_built_in_documents_are_what_they_promise() {
     for wanted in ["1e400", "-0.0", "カケス", "בן", "🌰", "\\ud83d\\udc26", "\\u0000"] {
         assert!(bodies.iter().any(|body| body.contains(wanted)), "{wanted}");
     }
+}
+
+/// Whoever tries it sees every kind there is.
+#[test]
+fn the_built_in_documents_have_something_of_every_kind() {
+    let mut counts = BTreeMap::new();
+    for line in built_in() {
+        let kind = match line.unwrap().line {
+            Line::Document(_) => Kind::Document,
+            Line::Attachment(_) => Kind::Attachment,
+            Line::Counter(_) => Kind::Counter,
+            Line::TimeSeries(_) => Kind::TimeSeries,
+            Line::Revision(_) => Kind::Revision,
+            Line::LeftOut(kind) => panic!("{kind}"),
+        };
+        *counts.entry(kind).or_insert(0) += 1;
+    }
+    assert!(Kind::ALL.iter().all(|kind| counts.get(kind) >= Some(&8)), "{counts:?}");
 }
 
 #[test]

@@ -114,7 +114,7 @@ impl Quickstart {
         display.finish();
         copied?;
         let databases = [(source, SOURCE), (destination, DESTINATION)];
-        let report = compare_databases(databases, NAMED_MAX).await?;
+        let report = compare_databases(databases, true, NAMED_MAX).await?;
         print(output, &report)?;
         if !report.is_equal() {
             return Ok(Exit::No);
