@@ -26,7 +26,7 @@ pub(crate) enum Fault {
     Cut,
     /// What one way of a wire carries waits for a while; nobody is told.
     Hold,
-    /// A frame with items is altered.
+    /// A frame with items, or a piece of a content, is altered.
     Alter,
     /// A clock is set.
     Clock,

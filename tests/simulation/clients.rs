@@ -1,6 +1,8 @@
 //! Who writes and reads: small transactions over few documents and what they have, and looks at
 //! what is there.
 
+mod attachments;
+mod keeper;
 mod parts;
 
 use std::{
@@ -25,6 +27,7 @@ use crate::{
     },
     plan::{Plan, SHARED},
 };
+pub(crate) use keeper::keeper;
 
 /// The databases that can be reached now, by node. Cheap to clone.
 #[derive(Clone, Default)]
@@ -60,6 +63,7 @@ impl Client {
     pub(crate) async fn run(mut self) {
         let mut written = 0;
         let mut random = self.random.named("parts");
+        let mut attaching = self.random.named("attachments");
         let mut marking = Marking::default();
         loop {
             sleep(Duration::from_millis(1 + self.random.below(2 * self.plan.pause))).await;
@@ -73,6 +77,9 @@ impl Client {
             }
             if random.chance(self.plan.parts) {
                 self.parts(&mut random, &mut transaction, mark);
+            }
+            if attaching.chance(self.plan.attachments) {
+                self.attachments(&mut attaching, &store, &mut transaction, mark);
             }
             let marks = !says(&transaction) || random.chance(100);
             if marks {
@@ -141,7 +148,13 @@ impl Client {
 }
 
 fn is_document(command: &Command) -> bool {
-    matches!(command, Command::Put { .. } | Command::Delete { .. })
+    matches!(
+        command,
+        Command::Put { .. }
+            | Command::Delete { .. }
+            | Command::PutAttachment { .. }
+            | Command::DeleteAttachment { .. }
+    )
 }
 
 /// Whether a transaction leaves a document that says its mark.

@@ -4,11 +4,14 @@
 //! and an fsync: a batch is there whole or not at all, and what was not synced goes from the end.
 //! Two engines in memory stand for what a process sees and what a power cut leaves.
 
+mod contents;
+
 use std::{
     collections::BTreeSet,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use bytes::Bytes;
 use jackdaw_common::Etag;
 use jackdaw_store::{
     Snapshot as Rows,
@@ -16,11 +19,16 @@ use jackdaw_store::{
         Blobs, Direction, Engine, EngineError, Memory, Operation, ScanRange, Snapshot, Table,
         WriteBatch,
     },
-    keys::{CHANGES, COUNTERS, CURSORS, DOCUMENTS, SEGMENTS, TABLES, TOMBSTONES},
+    keys::{
+        BLOBS, CHANGES, CONTENTS, COUNTERS, CURSORS, DOCUMENTS, REVISIONS, SEGMENTS, TABLES,
+        TOMBSTONES,
+    },
 };
 use jackdaw_tests::random::Random;
 
 use crate::{oracle::Oracle, planted::Planted};
+use contents::Contents;
+pub(crate) use contents::Copied;
 
 /// How the next commit fails.
 #[derive(Clone, Copy, Debug)]
@@ -42,8 +50,44 @@ pub(crate) struct Crash {
 pub(crate) struct Disk {
     node: usize,
     platter: Arc<Mutex<Platter>>,
-    contents: Memory,
+    contents: Contents,
     oracle: Oracle,
+}
+
+/// What a disk shows to whoever looks at it and changes nothing.
+#[derive(Clone)]
+pub(crate) struct Seen {
+    rows: Memory,
+    contents: Contents,
+}
+
+impl Seen {
+    /// How many contents lie beside the rows.
+    pub(crate) fn contents(&self) -> u64 {
+        self.contents.count()
+    }
+
+    fn has(&self, table: Table, key: &[u8]) -> bool {
+        self.value(table, key).is_some()
+    }
+
+    fn value(&self, table: Table, key: &[u8]) -> Option<Bytes> {
+        self.rows.snapshot().unwrap().get(table, key).unwrap()
+    }
+}
+
+impl Engine for Seen {
+    fn blobs(&self) -> Arc<dyn Blobs> {
+        self.contents.seen()
+    }
+
+    fn snapshot(&self) -> Result<Arc<dyn Snapshot>, EngineError> {
+        self.rows.snapshot()
+    }
+
+    fn commit(&self, _batch: WriteBatch) -> Result<(), EngineError> {
+        Err(EngineError::Poisoned { reason: "nobody writes here".into() })
+    }
 }
 
 struct Platter {
@@ -89,7 +133,7 @@ impl Disk {
             planted,
             random: random.named(&format!("disk {node}")),
         };
-        let contents = Memory::new(&TABLES);
+        let contents = Contents::new(planted, random.named(&format!("contents {node}")));
         Self { node, platter: Arc::new(Mutex::new(platter)), contents, oracle }
     }
 
@@ -104,15 +148,21 @@ impl Disk {
         drop(platter);
         if let Some(mut operations) = unanswered {
             if planted == Some(Planted::LostTombstone) {
-                operations = without_deletions(operations, &self.visible());
+                operations = without_deletions(operations, &self.visible().rows);
             }
             self.write(operations, true);
         }
-        Handle { disk: self.clone(), opening }
+        Handle { disk: self.clone(), opening, contents: self.contents.open() }
+    }
+
+    /// The process that had it open has ended.
+    pub(crate) fn close(&self) {
+        self.contents.close();
     }
 
     /// The power fails: what was not synced goes, from the end.
     pub(crate) fn cut_power(&self) {
+        self.contents.cut_power();
         let mut platter = self.platter();
         let count = platter.unsynced.len();
         let kept = platter.random.index(count + 1);
@@ -131,6 +181,7 @@ impl Disk {
     /// There is space again, or none.
     pub(crate) fn set_full(&self, full: bool) {
         self.platter().full = full;
+        self.contents.set_full(full);
     }
 
     /// Whether its process must be started again.
@@ -148,17 +199,23 @@ impl Disk {
     }
 
     /// What a process sees.
-    pub(crate) fn visible(&self) -> Memory {
-        self.platter().visible.clone()
+    pub(crate) fn visible(&self) -> Seen {
+        self.seen(self.platter().visible.clone())
+    }
+
+    fn seen(&self, rows: Memory) -> Seen {
+        Seen { rows, contents: self.contents.clone() }
     }
 
     /// What a copy of the disk has that is taken now.
-    pub(crate) fn checkpoint(&self) -> Arc<dyn Snapshot> {
-        self.platter().durable.snapshot().expect("the engine in memory takes all")
+    pub(crate) fn checkpoint(&self) -> (Arc<dyn Snapshot>, Copied) {
+        let rows = self.platter().durable.snapshot().expect("the engine in memory takes all");
+        (rows, self.contents.copy())
     }
 
     /// The disk as a whole is what it was. No process has it open.
-    pub(crate) fn set_back(&self, checkpoint: &dyn Snapshot) {
+    pub(crate) fn set_back(&self, checkpoint: &dyn Snapshot, contents: &Copied) {
+        self.contents.set_back(contents);
         let mut platter = self.platter();
         platter.opening += 1;
         platter.broken = false;
@@ -198,11 +255,16 @@ impl Disk {
         let planted = platter.planted;
         let hit = planted.is_some_and(Planted::is_on_disk) && platter.random.chance(200);
         drop(platter);
-        let operations = batch.into_operations();
-        match planted.filter(|_| hit) {
+        self.write_but(planted.filter(|_| hit), batch.into_operations());
+        Ok(())
+    }
+
+    /// Writes a commit, as far as a planted bug lets it.
+    fn write_but(&self, planted: Option<Planted>, operations: Vec<Operation>) {
+        match planted {
             Some(Planted::NoSync) => self.write(operations, false),
             Some(Planted::CursorAlone) if moves_cursor(&operations) => {
-                let rows = [CHANGES.id, DOCUMENTS.id];
+                let rows = [CHANGES.id, DOCUMENTS.id, REVISIONS.id];
                 let rest = operations.into_iter().filter(|o| !rows.contains(&o.table.id));
                 self.write(rest.collect(), true);
             }
@@ -226,13 +288,46 @@ impl Disk {
                 let stale = |o: &Operation| o.table == COUNTERS && o.value.is_some();
                 self.write(operations.into_iter().filter(|o| !stale(o)).collect(), true);
             }
+            Some(Planted::Uncounted) if keeps_revision(&operations) => {
+                let visible = self.visible();
+                let counted = |o: &Operation| o.table == BLOBS && visible.has(BLOBS, &o.key);
+                self.write(operations.into_iter().filter(|o| !counted(o)).collect(), true);
+            }
+            Some(Planted::ContentLast) => {
+                let (later, first) = operations.into_iter().partition(is_content);
+                self.write(first, true);
+                self.write(later, true);
+            }
+            Some(Planted::PastReturns) => {
+                let back = self.before(&operations);
+                self.write(operations, true);
+                self.write(back, true);
+            }
+            Some(Planted::RemovedStays) => {
+                let stays = |o: &Operation| o.table == REVISIONS && o.value.is_none();
+                self.write(operations.into_iter().filter(|o| !stays(o)).collect(), true);
+            }
             Some(Planted::PartsStay) => {
                 let stays = |o: &Operation| is_part(o) && o.value.is_none();
                 self.write(operations.into_iter().filter(|o| !stays(o)).collect(), true);
             }
             _ => self.write(operations, true),
         }
-        Ok(())
+    }
+
+    /// What documents were that a commit writes anew, and of which it keeps what they were.
+    fn before(&self, operations: &[Operation]) -> Vec<Operation> {
+        let visible = self.visible();
+        let kept = |key: &[u8]| {
+            let of = |o: &&Operation| o.table == REVISIONS && o.value.is_some();
+            operations.iter().filter(of).any(|o| o.key.starts_with(&[key, &[0]].concat()))
+        };
+        let written = operations.iter().filter(|o| o.table == DOCUMENTS && o.value.is_some());
+        let back = written.filter(|o| kept(&o.key)).filter_map(|o| {
+            let value = visible.value(DOCUMENTS, &o.key)?;
+            Some(Operation { value: Some(value), ..o.clone() })
+        });
+        back.collect()
     }
 
     fn write(&self, operations: Vec<Operation>, synced: bool) {
@@ -247,7 +342,7 @@ impl Disk {
         }
         let visible = platter.visible.clone();
         drop(platter);
-        self.oracle.committed(self.node, &operations, &visible, synced);
+        self.oracle.committed(self.node, &operations, &self.seen(visible), synced);
     }
 
     fn platter(&self) -> MutexGuard<'_, Platter> {
@@ -273,6 +368,14 @@ fn filled(from: &dyn Snapshot) -> Memory {
 
 fn moves_cursor(operations: &[Operation]) -> bool {
     operations.iter().any(|operation| operation.table == CURSORS)
+}
+
+fn keeps_revision(operations: &[Operation]) -> bool {
+    operations.iter().any(|o| o.table == REVISIONS && o.value.is_some())
+}
+
+fn is_content(operation: &Operation) -> bool {
+    [BLOBS, CONTENTS].contains(&operation.table)
 }
 
 fn is_part(operation: &Operation) -> bool {
@@ -330,12 +433,12 @@ fn doubled(mut operations: Vec<Operation>) -> Vec<Operation> {
 pub(crate) struct Handle {
     disk: Disk,
     opening: u64,
+    contents: Arc<dyn Blobs>,
 }
 
 impl Engine for Handle {
-    /// Contents are never lost here: only rows are.
     fn blobs(&self) -> Arc<dyn Blobs> {
-        self.disk.contents.blobs()
+        Arc::clone(&self.contents)
     }
 
     fn snapshot(&self) -> Result<Arc<dyn Snapshot>, EngineError> {

@@ -169,8 +169,9 @@ impl Node {
         };
         door.spawn(drive);
         if let Some(age) = self.settings.tombstone_age {
-            door.spawn(sweep(store, Arc::clone(&self.clock), age));
+            door.spawn(sweep(store.clone(), Arc::clone(&self.clock), age));
         }
+        door.spawn(forget_staged(store));
         self.network.set_door(self.index, Some(door.clone()));
         let (board, runners) = (Board::default(), BTreeMap::new());
         self.process = Some(Process { door, board, runners, _drain: drain });
@@ -328,6 +329,18 @@ pub(crate) fn destination(task: u64) -> usize {
 /// The first task of a source to a destination.
 pub(crate) fn task_to(node: usize) -> u64 {
     u64::from(number(node) - 1) * 1_000 + 1
+}
+
+/// How long what has come of a content is kept: longer than most cuts, and not than all.
+const STAGED: Duration = Duration::from_secs(3);
+
+/// Removes what has come of contents and nobody goes on with, again and again.
+async fn forget_staged(store: Store) {
+    loop {
+        sleep(Duration::from_secs(1)).await;
+        // One that cannot be removed is tried again.
+        let _ = store.forget_staged(STAGED);
+    }
 }
 
 /// Forgets deletions, again and again.

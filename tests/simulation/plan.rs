@@ -5,7 +5,7 @@ use std::time::Duration;
 use jackdaw_common::{
     batch::BatchLimits,
     frame::Window,
-    limits::{WINDOW_BATCHES, WINDOW_BYTES},
+    limits::{BATCH_BLOB_BYTES, BATCH_BLOBS, WINDOW_BATCHES, WINDOW_BYTES},
 };
 use jackdaw_tests::random::Random;
 
@@ -66,6 +66,31 @@ impl Topology {
     }
 }
 
+/// What somebody at a node does about revisions.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Keeping {
+    /// Mean time between two looks, milliseconds.
+    pub(crate) every: u64,
+    /// How many of a thousand looks change what is kept.
+    pub(crate) changes: u64,
+    /// How many of the others enforce it.
+    pub(crate) enforces: u64,
+}
+
+impl Keeping {
+    /// In half of all seeds somebody keeps something, at some of the nodes or at all.
+    fn of_all(seed: u64, topology: Topology) -> Vec<Option<Self>> {
+        let mut random = Random::new(seed).named("revisions");
+        let share = [0, 0, 500, 1_000][random.index(4)];
+        let keeping = Self {
+            every: [1_000, 4_000][random.index(2)],
+            changes: [0, 100, 300][random.index(3)],
+            enforces: [0, 100, 400][random.index(3)],
+        };
+        (0..topology.nodes()).map(|_| random.chance(share).then_some(keeping)).collect()
+    }
+}
+
 /// What a run is made of.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
@@ -88,6 +113,10 @@ pub(crate) struct Plan {
     pub(crate) padding: usize,
     /// How many of a thousand transactions write to counters and series.
     pub(crate) parts: u64,
+    /// How many of a thousand transactions attach contents.
+    pub(crate) attachments: u64,
+    /// What is kept as revisions, node by node; `None`: nobody there says anything.
+    pub(crate) keeping: Vec<Option<Keeping>>,
     /// Whether nodes that else write documents of their own only have some in common.
     pub(crate) shares: bool,
     /// How often a disk is set back.
@@ -110,13 +139,15 @@ impl Plan {
         let topology = if random.chance(300) { topology } else { others };
         let mut window = Random::new(seed).named("window");
         let mut parts = Random::new(seed).named("parts");
+        let mut attachments = Random::new(seed).named("attachments");
         let mut pick = |options: &[u64]| options[random.index(options.len())];
         let age = pick(&[0, 500, 3_000]);
         let settings = Settings {
             limits: BatchLimits {
                 items: usize::try_from(pick(&[1, 2, 5, 1_000])).unwrap(),
                 bytes: usize::try_from(pick(&[300, 1 << 20])).unwrap(),
-                ..BatchLimits::default()
+                contents: [1, 3, BATCH_BLOBS][attachments.index(3)],
+                content_bytes: [20_000, BATCH_BLOB_BYTES][attachments.index(2)],
             },
             sync: Duration::from_millis(pick(&[1, 4, 15])),
             tombstone_age: (age > 0 && topology != Topology::Shared)
@@ -135,6 +166,8 @@ impl Plan {
             clients: pick(&[1, 2, 3]),
             padding: usize::try_from(pick(&[10, 2_000])).unwrap(),
             parts: [0, 100, 300][parts.index(3)],
+            attachments: [0, 0, 150, 400][attachments.index(4)],
+            keeping: Keeping::of_all(seed, topology),
             // A deletion that one side has forgotten is no deletion to what the other wrote without
             // knowing of it.
             shares: matches!(topology, Topology::TwoWay | Topology::Ring) && age == 0,
@@ -145,6 +178,7 @@ impl Plan {
             crash: None,
         };
         plan.provoke();
+        plan.keeping.resize(plan.topology.nodes(), None);
         plan
     }
 
@@ -153,6 +187,7 @@ impl Plan {
         let mut plan = Self::new(seed, planted);
         let mut random = Random::new(seed).named("restoring");
         plan.topology = [Topology::Pair, Topology::Chain, Topology::Star][random.index(3)];
+        plan.keeping = Keeping::of_all(seed, plan.topology);
         plan.shares = false;
         plan.setbacks = 1 + random.below(3);
         plan.unsafe_for = Duration::from_secs(3 + random.below(6));
@@ -180,6 +215,9 @@ impl Plan {
     pub(crate) fn calm(seed: u64, topology: Topology) -> Self {
         let mut plan = Self::new(seed, None);
         plan.topology = topology;
+        // A crash in any commit is also one while contents come, and revisions go.
+        let keeping = Keeping { every: 500, changes: 300, enforces: 300 };
+        (plan.attachments, plan.keeping) = (200, vec![Some(keeping); topology.nodes()]);
         plan.shares = false;
         plan.settings.tombstone_age = Some(Duration::from_millis(500));
         plan.settings.limits.items = 2;
@@ -206,12 +244,16 @@ impl Plan {
                 self.topology = Topology::Pair;
                 self.fault_every = Duration::from_millis(300);
                 self.faults = vec![(Fault::CommitKept, 1)];
-                // Else what documents have tells of it first.
+                // Else what documents have tells of it first, and what leads to what was kept.
                 self.parts = 0;
+                self.keeping = vec![None; self.topology.nodes()];
             }
             Some(Planted::WideWindow) => self.settings.limits.items = 1,
             Some(Planted::WaitsForItself) => self.window = NARROW,
             Some(Planted::LostItem) => self.settings.limits.items = 1_000,
+            // It gives names to contents anew, too.
+            Some(Planted::SameRun) => self.attachments = 0,
+            Some(Planted::UnsyncedContent) => self.faults = vec![(Fault::PowerCut, 1)],
             Some(Planted::LostDeadRange) => self.topology = Topology::Shared,
             Some(Planted::PartsStay | Planted::CountedTwice | Planted::HalfParts)
                 if self.topology == Topology::Shared =>
@@ -222,6 +264,13 @@ impl Plan {
         }
         if self.planted.is_some_and(Planted::is_of_parts) {
             self.parts = 700;
+        }
+        if self.planted.is_some_and(Planted::is_of_contents) {
+            self.attachments = 700;
+        }
+        if self.planted.is_some_and(Planted::is_of_revisions) {
+            let keeping = Keeping { every: 500, changes: 200, enforces: 400 };
+            self.keeping = vec![Some(keeping); self.topology.nodes()];
         }
     }
 

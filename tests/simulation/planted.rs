@@ -63,11 +63,27 @@ pub(crate) enum Planted {
     CountedTwice,
     /// Segments arrive without what was deleted in them.
     LostDeadRange,
+    /// A content is kept without its last byte.
+    CutContent,
+    /// A content that was kept is not durable.
+    UnsyncedContent,
+    /// Where a revision comes to hold a content that is there, that is not counted.
+    Uncounted,
+    /// A document becomes visible before its attachments.
+    ContentLast,
+    /// What says that revisions are gone is left out of batches, and nobody told.
+    LostRemoval,
+    /// What was kept of a document takes its place again.
+    PastReturns,
+    /// Revisions that are removed stay where they are.
+    RemovedStays,
+    /// What was kept is sent as if it were not.
+    NotKept,
 }
 
 impl Planted {
     /// All of them, and the invariant that finds each.
-    pub(crate) const ALL: [(Self, &'static str); 23] = [
+    pub(crate) const ALL: [(Self, &'static str); 31] = [
         (Self::NoSync, "I4"),
         (Self::CursorAlone, "I5"),
         (Self::HalfCommits, "I8"),
@@ -91,6 +107,14 @@ impl Planted {
         (Self::LostUncounting, "I5"),
         (Self::CountedTwice, "I8"),
         (Self::LostDeadRange, "parts"),
+        (Self::CutContent, "contents"),
+        (Self::UnsyncedContent, "contents"),
+        (Self::Uncounted, "contents"),
+        (Self::ContentLast, "contents"),
+        (Self::LostRemoval, "I5"),
+        (Self::PastReturns, "revisions"),
+        (Self::RemovedStays, "revisions"),
+        (Self::NotKept, "I5"),
     ];
 
     /// Those that show themselves when disks are set back, and what finds each.
@@ -114,13 +138,46 @@ impl Planted {
                 | Self::HalfParts
                 | Self::StaleCounter
                 | Self::PartsStay
+                | Self::Uncounted
+                | Self::ContentLast
+                | Self::PastReturns
+                | Self::RemovedStays
+        )
+    }
+
+    /// Whether it shows itself in attachments only.
+    pub(crate) fn is_of_contents(self) -> bool {
+        matches!(
+            self,
+            Self::CutContent | Self::UnsyncedContent | Self::Uncounted | Self::ContentLast
+        )
+    }
+
+    /// Whether it shows itself in revisions only.
+    pub(crate) fn is_of_revisions(self) -> bool {
+        matches!(
+            self,
+            Self::Uncounted
+                | Self::LostRemoval
+                | Self::PastReturns
+                | Self::RemovedStays
+                | Self::NotKept
         )
     }
 
     /// Whether it shows itself in counters and series only.
     pub(crate) fn is_of_parts(self) -> bool {
-        self.changes_items()
-            || matches!(self, Self::HalfParts | Self::StaleCounter | Self::PartsStay)
+        matches!(
+            self,
+            Self::LostItem
+                | Self::LostSegment
+                | Self::LostUncounting
+                | Self::CountedTwice
+                | Self::LostDeadRange
+                | Self::HalfParts
+                | Self::StaleCounter
+                | Self::PartsStay
+        )
     }
 
     /// Whether a wire carries it out, item by item.
@@ -132,6 +189,8 @@ impl Planted {
                 | Self::LostUncounting
                 | Self::CountedTwice
                 | Self::LostDeadRange
+                | Self::LostRemoval
+                | Self::NotKept
         )
     }
 }

@@ -12,13 +12,13 @@ use tokio::{
 use crate::{
     chaos::restoring::{Archive, Setback},
     chaos::{Chaos, Fault},
-    clients::{Client, Stores, reader, rewriter},
+    clients::{Client, Stores, keeper, reader, rewriter},
     disk::Disk,
-    invariants::{Shape, Traffic, contradicting, recounted, unequal},
+    invariants::{Shape, Traffic, contradicting, left_over, recounted, relisted, unequal},
     link::Network,
     log::Log,
     node::{Node, database},
-    oracle::{Oracle, Violation, difference, resurrected, truth::Edge},
+    oracle::{Oracle, Violation, difference, resurrected, revisions::differently, truth::Edge},
     plan::{Plan, Topology},
     planted::Planted,
     seeds,
@@ -65,6 +65,8 @@ pub(crate) struct Outcome {
     pub(crate) merged: u64,
     /// Commands to counters and series that databases have, by kind.
     pub(crate) parts: BTreeMap<&'static str, u64>,
+    /// What was done with contents and revisions, by kind.
+    pub(crate) counts: BTreeMap<&'static str, u64>,
     pub(crate) conflicts: bool,
     pub(crate) forgotten: bool,
     /// What happened last, for whoever reads of a failure.
@@ -176,6 +178,12 @@ impl World {
                 tokio::spawn(rewriter(node, self.stores.clone()));
             }
         }
+        for (node, keeping) in self.plan.keeping.iter().enumerate() {
+            if let Some(keeping) = *keeping {
+                let random = self.random.named(&format!("keeper {node}"));
+                tasks.push(tokio::spawn(keeper(node, keeping, self.stores.clone(), random)));
+            }
+        }
         for node in self.plan.writers() {
             for number in 0..self.plan.clients {
                 let client = Client {
@@ -253,6 +261,8 @@ impl World {
                     let different = if equal { unequal } else { contradicting };
                     different(truth, edge).map(|what| ("parts", what))
                 });
+                let found = found
+                    .or_else(|| differently(truth, edge, equal).map(|what| ("revisions", what)));
                 found.map(|(invariant, what)| Violation {
                     invariant,
                     what: format!("{edge:?}: {what}"),
@@ -278,12 +288,17 @@ impl World {
         }
     }
 
-    /// What a database counts and lists of counters and series otherwise than it has it.
+    /// What a database counts and lists otherwise than it has it.
     fn miscounted(&self) -> Option<Violation> {
         self.nodes.iter().find_map(|node| {
             let visible = node.disk.visible();
-            let what = self.oracle.with(|truth| recounted(truth, node.index, &visible))?;
-            Some(Violation { invariant: "counts", what })
+            let (index, visible) = (node.index, &visible);
+            let what = self.oracle.with(|truth| {
+                let parts = recounted(truth, index, visible);
+                let revisions = parts.or_else(|| relisted(truth, index, visible));
+                revisions.or_else(|| left_over(truth, index, visible))
+            });
+            Some(Violation { invariant: "counts", what: what? })
         })
     }
 
@@ -301,6 +316,7 @@ impl World {
 
     pub(crate) async fn stop(&mut self, node: usize, power: bool) {
         self.stores.set(node, None);
+        self.nodes[node].disk.close();
         self.nodes[node].kill().await;
         if power {
             self.nodes[node].disk.cut_power();
@@ -315,10 +331,10 @@ impl World {
     }
 
     fn outcome(&self) -> Outcome {
-        let (conflicts, forgotten, parts) = self.oracle.with(|truth| {
-            let parts = truth.model.carried_out.clone();
+        let (conflicts, forgotten, parts, counts) = self.oracle.with(|truth| {
+            let (parts, counts) = (truth.model.carried_out.clone(), truth.counts.clone());
             let mut heads = truth.nodes.iter().flat_map(|node| node.heads.values());
-            (heads.any(|heads| heads.len() > 1), !truth.forgotten.is_empty(), parts)
+            (heads.any(|heads| heads.len() > 1), !truth.forgotten.is_empty(), parts, counts)
         });
         Outcome {
             violation: self.oracle.violation(),
@@ -332,6 +348,7 @@ impl World {
             reconciled: self.network.reconciled(),
             merged: self.network.merged(),
             parts,
+            counts,
             conflicts,
             forgotten,
             last: self.log.last(),

@@ -12,6 +12,7 @@ use jackdaw_tests::random::Random;
 use tokio::time::Instant;
 
 use crate::{
+    disk::Copied,
     oracle::{Violation, truth::Edge},
     planted::Planted,
     world::World,
@@ -52,6 +53,7 @@ pub(crate) struct Archive {
 #[derive(Clone)]
 struct Checkpoint {
     rows: Arc<dyn Snapshot>,
+    contents: Copied,
     last: Etag,
 }
 
@@ -96,7 +98,8 @@ impl World {
             if copies.len() == CHECKPOINTS {
                 copies.remove(self.archive.random.index(CHECKPOINTS));
             }
-            copies.push(Checkpoint { rows: node.disk.checkpoint(), last });
+            let (rows, contents) = node.disk.checkpoint();
+            copies.push(Checkpoint { rows, contents, last });
         }
     }
 
@@ -125,7 +128,7 @@ impl World {
         self.down = Some(node);
         // What it had sent arrives, or not.
         self.pass(Duration::from_secs(5)).await?;
-        self.nodes[node].disk.set_back(&*checkpoint.rows);
+        self.nodes[node].disk.set_back(&*checkpoint.rows, &checkpoint.contents);
         let fork = (setback == Setback::WentBack).then_some(common);
         self.oracle.rebuilt(node, &self.nodes[node].disk.visible(), fork);
         if setback == Setback::Restored {
@@ -237,7 +240,8 @@ fn says(version: &Version) -> String {
     match &version.content {
         Content::Document(_) | Content::Tombstone => format!("{:?}", version.content_hash()),
         Content::Counter(counter) => format!("{:?}", counter.partials.value()),
-        Content::RevisionTombstone(removed) => format!("{removed:?}"),
+        // Of whom it names entries is what is declared anew.
+        Content::RevisionTombstone(_) => "removed".to_owned(),
         Content::Segment(segment) => {
             let points = Points::decode(&segment.points).unwrap();
             let incremental = segment.extent.name.is_incremental();

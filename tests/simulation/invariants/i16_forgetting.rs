@@ -17,7 +17,6 @@ impl Invariant for Forgetting {
     }
 
     fn committed(&mut self, truth: &Truth, commit: &Commit) -> Check {
-        let source = truth.databases[commit.node];
         for (key, before) in &commit.before {
             if now(truth, commit, key).is_some() {
                 continue;
@@ -25,13 +24,20 @@ impl Invariant for Forgetting {
             let Some(forgotten) = before.as_ref().and_then(|heads| heads.first()) else {
                 continue;
             };
-            for task in truth.tasks.iter().filter(|task| task.from == commit.node) {
-                let stands: Etag = truth.nodes[task.to].cursor(source);
-                holds(stands >= forgotten.etag, || {
-                    format!("{key} {forgotten:?} is forgotten, {task:?} stands at {stands}")
-                })?;
-            }
+            passed(truth, commit.node, forgotten.etag, || format!("{key} {forgotten:?}"))?;
+        }
+        for (key, etag) in &commit.trims {
+            passed(truth, commit.node, *etag, || format!("what is removed of {key}, {etag}"))?;
         }
         Ok(())
     }
+}
+
+/// Every task has passed an etag of which something is forgotten.
+fn passed(truth: &Truth, node: usize, etag: Etag, what: impl Fn() -> String) -> Check {
+    for task in truth.tasks.iter().filter(|task| task.from == node) {
+        let stands: Etag = truth.nodes[task.to].cursor(truth.databases[node]);
+        holds(stands >= etag, || format!("{} is forgotten, {task:?} stands at {stands}", what()))?;
+    }
+    Ok(())
 }

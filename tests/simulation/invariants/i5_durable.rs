@@ -97,7 +97,11 @@ fn moved(
         let journal = &truth.nodes[from].journal;
         let range = (std::ops::Bound::Excluded(was), std::ops::Bound::Included(*cursor));
         for (etag, change) in journal.range(range) {
-            holds(truth.has(node, change), || {
+            // A revision that the source has removed meanwhile, or has come to keep for somebody
+            // else too, is not sent from there any more: what says so is, later.
+            let revisions = &truth.nodes[from].revisions;
+            let gone = revisions.behind(&change.key, &change.vector, *cursor);
+            holds(truth.has_but(node, change, &gone), || {
                 format!(
                     "node {node} stands at {cursor} of node {from} and lacks {etag}: {change:?}, \
                      it has {:?}",

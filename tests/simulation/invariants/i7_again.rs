@@ -2,23 +2,30 @@
 
 use std::collections::BTreeMap;
 
-use jackdaw_common::Etag;
+use jackdaw_common::{ChangeVector, Etag};
 
 use super::{Check, Invariant, holds};
 use crate::oracle::{
     parts::Part,
+    revisions::Revised,
     truth::{Change, Commit, Key, Truth},
 };
 
 /// What a version is known by: what it is of, and its vector. Pieces of a series that was cut have
-/// one vector, and spans of their own.
-type Known = (Key, Option<Part>, Vec<u8>);
+/// one vector, and spans of their own. What is kept of a document besides has the vector of what it
+/// was, and is told by who keeps it; what is removed, by all that is.
+type Known = (Key, Option<Part>, Vec<u8>, Option<Vec<u8>>);
 
 /// The etag that each version was given.
 pub(super) struct Again(Vec<BTreeMap<Known, Etag>>);
 
 fn known(change: &Change) -> Known {
-    (change.key.clone(), change.part.clone(), change.vector.to_bytes())
+    let besides = match &change.revised {
+        Some(Revised::Removed(removed)) => Some(removed.to_bytes()),
+        Some(Revised::Past) => change.by.as_ref().map(ChangeVector::to_bytes),
+        None => None,
+    };
+    (change.key.clone(), change.part.clone(), change.vector.to_bytes(), besides)
 }
 
 impl Again {

@@ -121,7 +121,8 @@ impl Whole {
         let mut transaction = Etag::ZERO;
         for etag in rows {
             let change = &truth.nodes[commit.node].journal[&etag];
-            if writer(&change.key) != Some(commit.node) {
+            // What was kept of a document is none of its states.
+            if writer(&change.key) != Some(commit.node) || change.revised.is_some() {
                 continue;
             }
             let first = change.transaction.first;

@@ -12,6 +12,7 @@ mod i5_durable;
 mod i6_vector;
 mod i7_again;
 mod i8_whole;
+mod kept;
 mod parts;
 mod restores;
 
@@ -24,6 +25,7 @@ use crate::oracle::{
 };
 pub(crate) use i8_whole::writer;
 pub(crate) use i10_quiet::Traffic;
+pub(crate) use kept::{contents::left_over, revisions::relisted};
 pub(crate) use parts::{contradicting, recounted, unequal};
 pub(crate) use restores::named;
 
@@ -88,6 +90,8 @@ pub(crate) fn all(shape: &Shape) -> Vec<Box<dyn Invariant>> {
         Box::new(i11_counted::Counted::default()),
         Box::new(i12_bounded::Bounded::default()),
         Box::new(parts::Account),
+        Box::new(kept::contents::Counts),
+        Box::new(kept::revisions::Kept),
     ];
     if shape.restoring {
         all.push(Box::new(restores::Forks));

@@ -4,9 +4,10 @@
 use std::collections::BTreeSet;
 
 use jackdaw_common::{DocumentId, item::series::Span};
-use jackdaw_store::{Snapshot, engine::Memory};
+use jackdaw_store::Snapshot;
 
 use super::{Check, Invariant, holds, writer};
+use crate::disk::Seen;
 use crate::oracle::{
     model::{Heard, is_shared},
     parts::{Place, Spanned, counter_print, entry_digest, entry_print},
@@ -135,7 +136,7 @@ pub(crate) fn contradicting(truth: &Truth, edge: Edge) -> Option<String> {
 }
 
 /// What a database counts, lists and reads of counters and series is what its rows say.
-pub(crate) fn recounted(truth: &Truth, node: usize, visible: &Memory) -> Option<String> {
+pub(crate) fn recounted(truth: &Truth, node: usize, visible: &Seen) -> Option<String> {
     let snapshot = Snapshot::inspect(visible).expect("the oracle reads")?;
     let there = &truth.nodes[node];
     let header = snapshot.header();

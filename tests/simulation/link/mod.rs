@@ -34,7 +34,7 @@ struct State {
     refuses: bool,
     /// Connections that were begun before are gone.
     cuts: u64,
-    /// Frames with items that are yet to be altered.
+    /// Frames with items, or pieces of contents, that are yet to be altered.
     altering: u32,
 }
 
@@ -63,7 +63,7 @@ impl Wire {
         self.changed.notify_waiters();
     }
 
-    /// Alters a byte of the next frames with items.
+    /// Alters a byte of the next frames with items, or pieces of contents.
     pub(crate) fn alter(&self, frames: u32) {
         self.state().altering = frames;
     }

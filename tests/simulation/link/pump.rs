@@ -24,6 +24,11 @@ pub(super) trait Tap: Send {
     /// Something leaves; `None`: nothing comes of it.
     fn leave(&mut self, sent: Self::In) -> Option<Self::Out>;
 
+    /// How long it takes besides, being large.
+    fn takes(&self, _carried: &Self::Out) -> Duration {
+        Duration::ZERO
+    }
+
     /// Something arrives.
     fn arrive(&mut self, _arriving: &Self::Out) {}
 }
@@ -73,7 +78,10 @@ impl Pump {
                     Some(frame) => {
                         let delay = Duration::from_millis(self.random.below(self.latency + 1));
                         last = last.max(Instant::now() + delay);
-                        queue.extend(tap.leave(frame).map(|frame| (last, frame)));
+                        if let Some(frame) = tap.leave(frame) {
+                            last += tap.takes(&frame);
+                            queue.push_back((last, frame));
+                        }
                     }
                 },
                 permit = arrived(&to, due) => {

@@ -4,9 +4,10 @@
 use std::{
     collections::BTreeSet,
     sync::{Arc, PoisonError, atomic::Ordering},
+    time::Duration,
 };
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use jackdaw_common::{
     Content, Etag, Item, Partial, Partials, Segment,
     frame::{Ack, BatchEnd, ToReceiver, ToSender},
@@ -56,25 +57,47 @@ impl Tap for Requests {
         let frame = self.wait(frame)?;
         let frame = self.refuse(frame)?;
         let mut frame = self.falsify(frame);
-        if let ToReceiver::Items(items) = &mut frame {
-            self.network.0.items.fetch_add(1, Ordering::Relaxed);
-            let mut state = self.wire.state();
-            if state.altering > 0 && !items.is_empty() {
-                state.altering -= 1;
-                self.network.0.altered.fetch_add(1, Ordering::Relaxed);
-                let mut bytes = items.to_vec();
-                let at = self.random.index(bytes.len());
-                bytes[at] ^= 1 << self.random.below(8);
-                *items = bytes.into();
+        match &mut frame {
+            ToReceiver::Items(items) => {
+                self.network.0.items.fetch_add(1, Ordering::Relaxed);
+                self.alter(items);
             }
+            ToReceiver::BlobChunk(chunk) => self.alter(&mut chunk.bytes),
+            _ => {}
         }
         let bytes = ReplicateRequest::from(frame).encode_to_vec();
         let request = ReplicateRequest::decode(&bytes[..]).expect("it was just encoded");
         Some(ToReceiver::try_from(request).map_err(IncomingError::from))
     }
+
+    /// Contents come so slowly that much else happens before they have.
+    fn takes(&self, carried: &Self::Out) -> Duration {
+        let bytes = match carried {
+            Ok(ToReceiver::BlobChunk(chunk)) => chunk.bytes.len(),
+            _ => 0,
+        };
+        Duration::from_millis(bytes as u64 / BYTES_A_MILLISECOND)
+    }
 }
 
+/// Bytes of contents that a wire carries in a millisecond.
+const BYTES_A_MILLISECOND: u64 = 1_000;
+
 impl Requests {
+    /// Where the wire is to alter something, it is this.
+    fn alter(&mut self, carried: &mut Bytes) {
+        let mut state = self.wire.state();
+        if state.altering == 0 || carried.is_empty() {
+            return;
+        }
+        state.altering -= 1;
+        self.network.0.altered.fetch_add(1, Ordering::Relaxed);
+        let mut bytes = carried.to_vec();
+        let at = self.random.index(bytes.len());
+        bytes[at] ^= 1 << self.random.below(8);
+        *carried = bytes.into();
+    }
+
     /// By a planted bug, a batch that is larger than the window waits until there is room for it.
     fn wait(&mut self, frame: ToReceiver) -> Option<ToReceiver> {
         match &frame {
@@ -190,6 +213,12 @@ fn changed(planted: Planted, items: &mut Vec<Item>) {
         Planted::LostSegment => {
             items.retain(|item| !matches!(item.version.content, Content::Segment(_)));
         }
+        Planted::LostRemoval => {
+            items.retain(|it| !matches!(it.version.content, Content::RevisionTombstone(_)));
+        }
+        Planted::NotKept => items.iter_mut().for_each(|item| {
+            (item.version.kept, item.past) = (None, false);
+        }),
         Planted::LostUncounting => items.retain(|item| !is_deleted(item)),
         Planted::CountedTwice => items.iter_mut().for_each(|item| {
             if let Content::Counter(counter) = &mut item.version.content {

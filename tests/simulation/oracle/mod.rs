@@ -1,8 +1,10 @@
 //! Who watches: gets told of every commit, read, answer and frame, and asks every invariant.
 
+mod contents;
 pub(crate) mod model;
 pub(crate) mod parts;
 mod restores;
+pub(crate) mod revisions;
 pub(crate) mod truth;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,13 +13,10 @@ use jackdaw_common::{
     ChangeVector, DatabaseId, Etag,
     frame::{ToReceiver, ToSender},
 };
-use jackdaw_store::{
-    Command, Written,
-    engine::{Memory, Operation},
-    tables::header::Header,
-};
+use jackdaw_store::{Command, Written, engine::Operation, tables::header::Header};
 
 use crate::{
+    disk::Seen,
     invariants::{self, Invariant},
     log::Log,
 };
@@ -98,7 +97,7 @@ impl Oracle {
         &self,
         node: usize,
         operations: &[Operation],
-        visible: &Memory,
+        visible: &Seen,
         synced: bool,
     ) {
         let mut inner = self.inner();
@@ -166,12 +165,13 @@ impl Oracle {
         };
         inner.log.note(&name, format_args!("{} {text}", connection.number));
         invariants::named(&mut inner.truth, connection, frame);
+        inner.truth.carried(frame);
         inner.ask(|invariant, truth| invariant.frame(truth, connection, frame));
     }
 
     /// The disk of a node was set back to `fork` and nobody has said so; `None`: it does not matter
     /// to others, or somebody has.
-    pub(crate) fn rebuilt(&self, node: usize, visible: &Memory, fork: Option<Etag>) {
+    pub(crate) fn rebuilt(&self, node: usize, visible: &Seen, fork: Option<Etag>) {
         let mut inner = self.inner();
         let Inner { truth, invariants, .. } = &mut *inner;
         truth.rebuild(node, visible);

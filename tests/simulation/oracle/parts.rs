@@ -34,7 +34,6 @@ impl Part {
     /// What a version is of; `None` for a document or its deletion.
     pub(crate) fn of(version: &Version) -> Option<Self> {
         match &version.content {
-            // No workload configures revisions.
             Content::Document(_) | Content::Tombstone | Content::RevisionTombstone(_) => None,
             Content::Counter(counter) => Some(Self::Counter(counter.name.key().to_owned())),
             Content::Segment(segment) => {

@@ -3,13 +3,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jackdaw_common::{ChangeVector, Etag, item::series::Span};
-use jackdaw_store::{Snapshot, engine::Memory};
+use jackdaw_common::{
+    ChangeVector, Etag,
+    item::{revision::left, series::Span},
+};
+use jackdaw_store::Snapshot;
 
 use super::{
     parts::{Part, Says},
     truth::{Change, Edge, Key, Truth, merged},
 };
+use crate::disk::Seen;
 
 /// What is remembered besides the disks.
 #[derive(Clone, Debug, Default)]
@@ -19,6 +23,9 @@ pub(crate) struct Restores {
     owed: BTreeMap<(usize, Key), ChangeVector>,
     /// The same of counters and of spans of series.
     owed_parts: BTreeMap<(usize, Key), Vec<Owed>>,
+    /// Revisions that a node had when a disk was set back, and who kept them: they are lost to
+    /// nobody downstream either, unless somebody removed them.
+    owed_revisions: BTreeMap<(usize, Key), Vec<(ChangeVector, ChangeVector)>>,
     /// Nodes that went back to an etag, and of which nobody has said so yet.
     pub(crate) forks: BTreeMap<usize, Fork>,
     /// What each node was told last that a source has, in full reconciles.
@@ -73,9 +80,9 @@ impl Restores {
 
 impl Truth {
     /// The disk of a node was set back, or a person has declared something of it.
-    pub(crate) fn rebuild(&mut self, node: usize, visible: &Memory) {
+    pub(crate) fn rebuild(&mut self, node: usize, visible: &Seen) {
         let snapshot = Snapshot::inspect(visible).expect("the oracle reads").expect("a database");
-        self.reread(node, &snapshot);
+        self.reread(node, visible, &snapshot);
         self.restores.owed.retain(|(holder, _), _| *holder != node);
         self.restores.owed_parts.retain(|(holder, _), _| *holder != node);
         let nodes = self.nodes.iter().enumerate();
@@ -86,6 +93,18 @@ impl Truth {
         for (node, it) in self.nodes.iter().enumerate() {
             for (key, part, vector, says) in it.parts.all() {
                 self.restores.owes_part(node, key, &part, vector, says);
+            }
+        }
+        self.owe_revisions(node);
+    }
+
+    fn owe_revisions(&mut self, node: usize) {
+        self.restores.owed_revisions.retain(|(holder, _), _| *holder != node);
+        for (node, it) in self.nodes.iter().enumerate() {
+            for (key, kept) in it.revisions.all() {
+                let owed = self.restores.owed_revisions.entry((node, key.clone())).or_default();
+                owed.retain(|(vector, _)| *vector != kept.vector);
+                owed.push((kept.vector.clone(), kept.by.clone()));
             }
         }
     }
@@ -113,7 +132,20 @@ impl Truth {
 
     /// What is owed to somebody and not there: a version that a node has answered for or held.
     pub(crate) fn owed(&self, edges: &[Edge]) -> Option<String> {
-        self.owed_documents(edges).or_else(|| self.owed_parts(edges))
+        let documents = self.owed_documents(edges);
+        documents.or_else(|| self.owed_parts(edges)).or_else(|| self.owed_revisions(edges))
+    }
+
+    fn owed_revisions(&self, edges: &[Edge]) -> Option<String> {
+        let owed = self.restores.owed_revisions.iter();
+        let mut owed = owed.flat_map(|(of, all)| all.iter().map(move |one| (of, one)));
+        owed.find_map(|((holder, key), (vector, by))| {
+            let by = left(by, &self.removed(key));
+            let mut nodes = downstream(*holder, edges, |_| true).into_iter();
+            let lacks = nodes.find(|node| !self.nodes[*node].revisions.holds(key, vector, &by))?;
+            let there = self.nodes[lacks].revisions.find(key, vector);
+            Some(format!("node {holder} kept {key} {vector:?}, node {lacks} has {there:?}"))
+        })
     }
 
     fn owed_parts(&self, edges: &[Edge]) -> Option<String> {

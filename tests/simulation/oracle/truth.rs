@@ -3,21 +3,27 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jackdaw_common::{
-    ChangeVector, ContentHash, DatabaseId, DocumentId, Entry, Etag, IncarnationId, TransactionMark,
-    Version, item::series::Span,
+    BlobHash, ChangeVector, Collection, ContentHash, DatabaseId, DocumentId, Entry, Etag,
+    IncarnationId, TransactionMark, Version,
+    frame::{ToReceiver, ToSender},
+    item::{revision::left, series::Span},
 };
 use jackdaw_store::{
     Lookup, Snapshot,
-    engine::{Memory, Operation},
-    keys::{CHANGES, CONFLICTS, DOCUMENTS, TOMBSTONES},
+    engine::{Direction, Engine as _, Operation, ScanRange},
+    keys::{BLOBS, CHANGES, CONFLICTS, DOCUMENTS, REVISIONS, TOMBSTONES},
     tables::{changes::ChangeRow, cursors::Cursor, header::Header},
 };
 
 use super::{
+    Frame,
+    contents::Contents,
     model::{Mark, Model, Replayed, Transaction},
     parts::{Part, Parts, Place, Print, Says, says},
     restores::Restores,
+    revisions::{Revised, Revisions, kept_by, minted},
 };
+use crate::disk::Seen;
 
 /// A document's id, lower-cased.
 pub(crate) type Key = String;
@@ -39,6 +45,10 @@ pub(crate) struct Change {
     pub(crate) transaction: TransactionMark,
     /// `None` for a deletion.
     pub(crate) hash: Option<ContentHash>,
+    /// What it is, if it is not a version of the document, or of something that has.
+    pub(crate) revised: Option<Revised>,
+    /// The entries under which the version is kept.
+    pub(crate) by: Option<ChangeVector>,
 }
 
 /// One version that a database holds.
@@ -50,6 +60,7 @@ pub(crate) struct Held {
     pub(crate) since: ChangeVector,
     /// `None` for a deletion.
     pub(crate) hash: Option<ContentHash>,
+    pub(crate) collection: Collection,
 }
 
 impl Held {
@@ -59,7 +70,7 @@ impl Held {
     }
 
     /// The deletion that it is, or came after.
-    fn deletion(&self) -> &ChangeVector {
+    pub(crate) fn deletion(&self) -> &ChangeVector {
         if self.hash.is_none() { &self.vector } else { &self.since }
     }
 }
@@ -79,6 +90,10 @@ pub(crate) struct Standing {
 pub(crate) struct NodeTruth {
     pub(crate) heads: BTreeMap<Key, Heads>,
     pub(crate) parts: Parts,
+    pub(crate) contents: Contents,
+    pub(crate) revisions: Revisions,
+    /// What each document ever was, unless it has been something since that has seen that.
+    ever: BTreeMap<Key, Vec<ChangeVector>>,
     /// The deletions of each document that the database has ever seen, unless another has.
     deletions: BTreeMap<Key, Vec<ChangeVector>>,
     pub(crate) journal: BTreeMap<Etag, Change>,
@@ -93,6 +108,22 @@ impl NodeTruth {
     fn holds(&self, key: &str, vector: &ChangeVector) -> bool {
         let Some(heads) = self.heads.get(key) else { return false };
         merged(heads).covers(vector)
+    }
+
+    /// A document that was `before` becomes `heads`: answers the one of them that it was once, and
+    /// was something later since.
+    fn becomes(&mut self, key: &str, before: &[Held], heads: &[Held]) -> Option<Held> {
+        let new = heads.iter().filter(|held| before.iter().all(|old| old.etag != held.etag));
+        let ever = self.ever.entry(key.to_owned()).or_default();
+        let mut returned = None;
+        for held in new {
+            if ever.iter().any(|known| known.covers(&held.vector)) {
+                returned = Some(held.clone());
+            }
+            ever.retain(|known| !held.vector.covers(known));
+            ever.push(held.vector.clone());
+        }
+        returned
     }
 
     pub(crate) fn cursor(&self, source: DatabaseId) -> Etag {
@@ -111,11 +142,15 @@ pub(crate) struct Truth {
     pub(crate) forgotten: BTreeMap<Key, ChangeVector>,
     /// What was forgotten of counters and segments that held nothing, by document and name.
     pub(crate) forgotten_parts: BTreeMap<(Key, String), ChangeVector>,
+    /// What was removed of revisions, anywhere.
+    pub(super) removed: BTreeMap<Key, ChangeVector>,
     /// The tasks there are: source, destination, id.
     pub(crate) tasks: Vec<Edge>,
     pub(crate) databases: Vec<DatabaseId>,
     pub(crate) restores: Restores,
     pub(crate) model: Model,
+    /// What was done besides, by kind: that something was says that it was tried.
+    pub(crate) counts: BTreeMap<&'static str, u64>,
     /// Whether disks are set back in this run: who has heard of what is no matter of rows then.
     pub(crate) is_restoring: bool,
 }
@@ -129,13 +164,19 @@ pub(crate) struct Edge {
 }
 
 /// What one commit has changed.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Commit {
     pub(crate) node: usize,
     /// Changes that were not there before.
     pub(crate) changes: Vec<Etag>,
     /// Documents whose heads were written, and what they were before.
     pub(crate) before: BTreeMap<Key, Option<Heads>>,
+    /// Documents of whose revisions something was written.
+    pub(crate) revised: BTreeSet<Key>,
+    /// Rows that said that revisions are removed, and are forgotten.
+    pub(crate) trims: Vec<(Key, Etag)>,
+    /// Documents that have become what they were long before.
+    pub(crate) returned: Vec<(Key, Held)>,
     /// Counters and segments that were written or removed.
     pub(crate) places: BTreeSet<Place>,
     /// What that changes of what documents show of them.
@@ -146,14 +187,6 @@ pub(crate) struct Commit {
     pub(crate) standing: Option<Standing>,
 }
 
-impl Commit {
-    fn new(node: usize) -> Self {
-        let (changes, before, places) = (Vec::new(), BTreeMap::new(), BTreeSet::new());
-        let (shown, replayed, standing) = (BTreeMap::new(), BTreeMap::new(), None);
-        Self { node, changes, before, places, shown, replayed, standing }
-    }
-}
-
 pub(crate) fn merged(heads: &[Held]) -> ChangeVector {
     heads.iter().fold(ChangeVector::empty(), |merged, held| merged.merge(&held.vector))
 }
@@ -161,21 +194,25 @@ pub(crate) fn merged(heads: &[Held]) -> ChangeVector {
 fn held(row: ChangeRow) -> Held {
     let etag = row.etag;
     let hash = hash(&row.version);
-    let (vector, since) = (row.version.vector, row.version.since);
-    Held { etag, vector, since, hash }
+    let (vector, since, collection) =
+        (row.version.vector, row.version.since, row.version.collection);
+    Held { etag, vector, since, hash, collection }
 }
 
-fn noted(row: ChangeRow) -> Change {
+fn noted(row: &ChangeRow, snapshot: &Snapshot) -> Change {
+    let revised = Revised::of(row, snapshot);
     Change {
         key: row.version.id.key().to_owned(),
         part: Part::of(&row.version),
         says: says(&row.version),
         vector: row.version.vector.clone(),
         since: row.version.since.clone(),
-        mark: Mark::of(&row.version),
+        mark: Mark::of(&row.version).filter(|_| revised.is_none()),
         minted: row.minted,
         transaction: row.transaction,
         hash: hash(&row.version),
+        revised,
+        by: kept_by(row),
     }
 }
 
@@ -196,6 +233,22 @@ impl Truth {
     /// The same of what a row says, whatever it is of. What a document has needs no holding where
     /// it went with the document.
     pub(crate) fn has(&self, node: usize, change: &Change) -> bool {
+        self.has_but(node, change, &ChangeVector::empty())
+    }
+
+    /// The same, but for revisions that are `gone` where the row was.
+    pub(crate) fn has_but(&self, node: usize, change: &Change, gone: &ChangeVector) -> bool {
+        let revisions = &self.nodes[node].revisions;
+        if let Some(Revised::Removed(removed)) = &change.revised {
+            return revisions.removed(&change.key).covers(removed);
+        }
+        let keeps = |by| revisions.holds(&change.key, &change.vector, &left(by, gone));
+        if !change.by.as_ref().is_none_or(keeps) {
+            return false;
+        }
+        if change.revised.is_some() {
+            return true;
+        }
         match &change.part {
             None => self.covers(node, &change.key, &change.vector),
             Some(part) => self.has_part(node, &change.key, part, &change.vector, &change.says),
@@ -230,17 +283,20 @@ impl Truth {
         &mut self,
         node: usize,
         operations: &[Operation],
-        visible: &Memory,
+        visible: &Seen,
     ) -> Option<Commit> {
         let snapshot = Snapshot::inspect(visible).expect("the oracle reads")?;
-        let mut commit = Commit::new(node);
+        let mut commit = Commit { node, ..Commit::default() };
         for operation in operations {
             commit.places.extend(Place::of(operation));
             let key = || String::from_utf8(operation.key.to_vec()).unwrap();
             match operation.table {
-                table if table == CHANGES && operation.value.is_some() => {
+                table if table == CHANGES => {
                     let etag = Etag::from_be_bytes(operation.key[..].try_into().unwrap()).unwrap();
-                    self.change(node, etag, &snapshot, &mut commit);
+                    match operation.value.is_some() {
+                        true => self.change(node, etag, &snapshot, &mut commit),
+                        false => self.nodes[node].contents.let_go(etag),
+                    }
                 }
                 table if [DOCUMENTS, TOMBSTONES, CONFLICTS].contains(&table) => {
                     let key = key();
@@ -251,8 +307,9 @@ impl Truth {
             }
         }
         for key in commit.before.keys() {
-            self.heads(node, key, &snapshot);
+            commit.returned.extend(self.heads(node, key, &snapshot));
         }
+        self.revised(&mut commit, operations, &snapshot);
         for place in &commit.places {
             let change = self.nodes[node].parts.read(place, &snapshot);
             *commit.shown.entry(place.document().clone()).or_default() ^= change;
@@ -267,6 +324,48 @@ impl Truth {
         Some(commit)
     }
 
+    /// What a commit has written of revisions and of contents.
+    fn revised(&mut self, commit: &mut Commit, operations: &[Operation], snapshot: &Snapshot) {
+        let node = &mut self.nodes[commit.node];
+        for operation in operations {
+            let Some((document, gone)) = node.revisions.read(operation, snapshot) else { continue };
+            let kind = match (operation.table == REVISIONS, operation.value.is_some()) {
+                (true, true) => "kept",
+                (true, false) => "kept, and removed",
+                (false, _) => "removals",
+            };
+            *self.counts.entry(kind).or_default() += 1;
+            commit.trims.extend(gone.map(|etag| (document.clone(), etag)));
+            commit.revised.insert(document);
+        }
+        node.contents.read(operations, snapshot);
+    }
+
+    /// A frame was seen that is about contents.
+    pub(super) fn carried(&mut self, frame: &Frame<'_>) {
+        let (kind, count) = match frame {
+            Frame::Leaves(ToReceiver::BlobChunk(_)) => ("pieces of contents", 1),
+            Frame::Leaves(ToReceiver::BlobOffer(offer)) => ("contents offered", offer.blobs.len()),
+            Frame::Answers(ToSender::BlobNeed(need)) => {
+                let gone_on = need.needs.iter().filter(|need| need.offset > 0).count();
+                *self.counts.entry("contents gone on with").or_default() += gone_on as u64;
+                ("contents needed", need.needs.len())
+            }
+            _ => return,
+        };
+        *self.counts.entry(kind).or_default() += count as u64;
+    }
+
+    /// What was ever known anywhere to be removed of a document's revisions.
+    pub(crate) fn removed(&self, document: &str) -> ChangeVector {
+        self.removed.get(document).cloned().unwrap_or_default()
+    }
+
+    /// Whether what a database has comes to every other one.
+    pub(crate) fn is_mutual(&self) -> bool {
+        (0..self.nodes.len()).all(|node| self.tasks.iter().any(|task| task.to == node))
+    }
+
     /// What clients' transactions among these changes have come to, in their order.
     fn replay(
         &mut self,
@@ -277,7 +376,8 @@ impl Truth {
         let journal = &self.nodes[node].journal;
         let mut transactions: BTreeMap<Etag, Vec<&Change>> = BTreeMap::new();
         for change in changes.iter().map(|etag| &journal[etag]) {
-            if change.minted.is_some_and(|minted| minted.incarnation == own) {
+            let written = change.minted.is_some_and(|minted| minted.incarnation == own);
+            if written && change.revised.is_none() {
                 transactions.entry(change.transaction.first).or_default().push(change);
             }
         }
@@ -286,22 +386,33 @@ impl Truth {
     }
 
     /// Reads all that a database holds again.
-    pub(super) fn reread(&mut self, node: usize, snapshot: &Snapshot) {
+    pub(super) fn reread(&mut self, node: usize, visible: &Seen, snapshot: &Snapshot) {
         self.nodes[node] = NodeTruth::default();
         for key in snapshot.ids_after(&[]) {
             let key = String::from_utf8(key.expect("the oracle reads").to_vec()).unwrap();
             self.heads(node, &key, snapshot);
         }
-        let mut parts = BTreeSet::new();
+        let (mut parts, mut documents) = (BTreeSet::new(), BTreeSet::new());
         for row in snapshot.changes_after(Etag::ZERO) {
             let row = row.expect("the oracle reads");
-            let etag = row.etag;
-            let change = noted(row);
+            let change = noted(&row, snapshot);
             let name = change.part.as_ref().map(|part| (change.key.clone(), part.clone()));
             parts.extend(name);
-            self.nodes[node].journal.insert(etag, change);
+            documents.insert(change.key.clone());
+            let it = &mut self.nodes[node];
+            if let Some(Revised::Removed(removed)) = &change.revised {
+                it.revisions.remove(&change.key, removed, row.etag);
+            }
+            it.contents.refer(row.etag, &row.version.attachments);
+            it.journal.insert(row.etag, change);
         }
-        self.nodes[node].parts.reread(&parts, snapshot);
+        let it = &mut self.nodes[node];
+        it.revisions.reread(documents.iter(), snapshot);
+        let rows = visible.snapshot().expect("the oracle reads");
+        let blobs = rows.scan(BLOBS, ScanRange::all(), Direction::Forward);
+        let hashes = blobs.map(|row| BlobHash::from_bytes(row.unwrap().0[..].try_into().unwrap()));
+        it.contents.reread(hashes, snapshot);
+        it.parts.reread(&parts, snapshot);
         self.model.reread(node, snapshot);
         self.nodes[node].visible = Some(self.standing(snapshot));
         self.synced(node);
@@ -314,21 +425,38 @@ impl Truth {
     }
 
     fn change(&mut self, node: usize, etag: Etag, snapshot: &Snapshot, commit: &mut Commit) {
-        if self.nodes[node].journal.contains_key(&etag) {
-            return;
-        }
         let before = Etag::new(etag.get() - 1).unwrap();
         let row = snapshot.changes_after(before).next().unwrap().expect("the oracle reads");
-        let change = noted(row);
-        let own = snapshot.header().incarnation;
-        if let Some(minted) = change.minted.filter(|minted| minted.incarnation == own) {
+        let it = &mut self.nodes[node];
+        it.contents.refer(etag, &row.version.attachments);
+        if it.journal.contains_key(&etag) {
+            return;
+        }
+        let change = noted(&row, snapshot);
+        if let Some(Revised::Removed(removed)) = &change.revised {
+            it.revisions.remove(&change.key, removed, etag);
+            self.removed.entry(change.key.clone()).or_default().merge_from(removed);
+        }
+        let attached = row.version.attachments.as_slice().iter();
+        let (own, new) =
+            (snapshot.header().incarnation, minted(&row, snapshot.header().incarnation));
+        let (written, others): (Vec<_>, Vec<_>) = attached.partition(|it| Some(it.origin) == new);
+        let arrived = new.is_none_or(|new| new.incarnation != own);
+        *self.counts.entry("attached").or_default() += written.len() as u64;
+        if arrived {
+            *self.counts.entry("attachments that arrived").or_default() += others.len() as u64;
+        }
+        // A version of this database that others have kept comes back as a row of theirs.
+        let gives_out = |minted: &Entry| minted.incarnation == own && minted.etag == etag;
+        if let Some(minted) = new.filter(gives_out) {
             self.minted.entry(own).or_default().insert(minted.etag, change.clone());
         }
-        self.nodes[node].journal.insert(etag, change);
+        it.journal.insert(etag, change);
         commit.changes.push(etag);
     }
 
-    fn heads(&mut self, node: usize, key: &str, snapshot: &Snapshot) {
+    /// Reads a document again; answers the version that it was before what it was last.
+    fn heads(&mut self, node: usize, key: &str, snapshot: &Snapshot) -> Option<(Key, Held)> {
         let id: DocumentId = key.parse().unwrap();
         let heads = match snapshot.document(&id).expect("the oracle reads") {
             Lookup::Missing => Vec::new(),
@@ -354,9 +482,11 @@ impl Truth {
             let forgotten = self.forgotten.entry(key.to_owned()).or_insert(ChangeVector::empty());
             forgotten.merge_from(&held.vector);
         }
+        let returned = self.nodes[node].becomes(key, &before, &heads);
         if !all {
             self.nodes[node].heads.insert(key.to_owned(), heads);
         }
+        returned.map(|held| (key.to_owned(), held))
     }
 
     fn standing(&self, snapshot: &Snapshot) -> Standing {

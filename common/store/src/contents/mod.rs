@@ -264,6 +264,11 @@ impl Content {
         self.hash
     }
 
+    /// Attachments that refer to it, of whatever version.
+    pub fn references(&self) -> u64 {
+        self.row.references
+    }
+
     /// Where it lies.
     pub(crate) fn place(&self) -> Place {
         self.row.place

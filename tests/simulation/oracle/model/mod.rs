@@ -113,9 +113,15 @@ pub(crate) fn is_shared(key: &str) -> bool {
 }
 
 impl Model {
-    /// A client is going to do this.
+    /// A client is going to do this. What is attached is no matter here, and would be held.
     pub(crate) fn intend(&mut self, mark: Mark, commands: Vec<Command>) {
-        self.intents.insert(mark, commands);
+        let said = commands.into_iter().map(|command| match command {
+            Command::PutAttachment { id, name, expected, .. } => {
+                Command::DeleteAttachment { id, name, expected }
+            }
+            other => other,
+        });
+        self.intents.insert(mark, said.collect());
     }
 
     /// What is wrong with what a client was told that counters have come to.
