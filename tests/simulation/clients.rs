@@ -26,6 +26,7 @@ use crate::{
         model::{MARKS, Mark},
     },
     plan::{Plan, SHARED},
+    planted::Planted,
 };
 pub(crate) use keeper::keeper;
 
@@ -87,6 +88,9 @@ impl Client {
             }
             let documents: Vec<_> = transaction.iter().map(is_document).collect();
             self.oracle.intends(mark, transaction.clone());
+            if self.plan.planted == Some(Planted::Unattached) {
+                transaction = transaction.into_iter().map(unattached).collect();
+            }
             let Ok(written) = store.transact(transaction).await else {
                 marking.forget();
                 continue;
@@ -144,6 +148,16 @@ impl Client {
         let collection = ["", "things", "others"][self.random.index(3)];
         let collection = collection.parse().unwrap_or_default();
         Command::Put { id: NewId::Given(id), collection, body: Bytes::from(body), expected: None }
+    }
+}
+
+/// By a planted bug, what is carried out in the place of a command.
+fn unattached(command: Command) -> Command {
+    match command {
+        Command::PutAttachment { id, name, expected, .. } => {
+            Command::DeleteAttachment { id, name, expected }
+        }
+        other => other,
     }
 }
 

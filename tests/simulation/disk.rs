@@ -303,6 +303,15 @@ impl Disk {
                 self.write(operations, true);
                 self.write(back, true);
             }
+            Some(Planted::KeptIsLost) => {
+                let kept = |o: &&Operation| {
+                    o.table == REVISIONS && o.value.is_some() && !o.key.ends_with(&[0])
+                };
+                let lost = operations.iter().find(kept).cloned();
+                let lost = lost.map(|o| Operation { value: None, ..o });
+                self.write(operations, true);
+                self.write(lost.into_iter().collect(), true);
+            }
             Some(Planted::RemovedStays) => {
                 let stays = |o: &Operation| o.table == REVISIONS && o.value.is_none();
                 self.write(operations.into_iter().filter(|o| !stays(o)).collect(), true);

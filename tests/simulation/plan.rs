@@ -179,6 +179,11 @@ impl Plan {
         };
         plan.provoke();
         plan.keeping.resize(plan.topology.nodes(), None);
+        if plan.keeping.iter().any(Option::is_some) {
+            // Each commit of an engine in memory costs as much as there are rows, and what is kept
+            // stays.
+            plan.pause = plan.pause.max(150);
+        }
         plan
     }
 

@@ -79,11 +79,15 @@ pub(crate) enum Planted {
     RemovedStays,
     /// What was kept is sent as if it were not.
     NotKept,
+    /// A revision goes, and nothing says that it is removed.
+    KeptIsLost,
+    /// What a client attaches takes what has that name away, and is not attached.
+    Unattached,
 }
 
 impl Planted {
     /// All of them, and the invariant that finds each.
-    pub(crate) const ALL: [(Self, &'static str); 31] = [
+    pub(crate) const ALL: [(Self, &'static str); 33] = [
         (Self::NoSync, "I4"),
         (Self::CursorAlone, "I5"),
         (Self::HalfCommits, "I8"),
@@ -115,6 +119,8 @@ impl Planted {
         (Self::PastReturns, "revisions"),
         (Self::RemovedStays, "revisions"),
         (Self::NotKept, "I5"),
+        (Self::KeptIsLost, "revisions"),
+        (Self::Unattached, "contents"),
     ];
 
     /// Those that show themselves when disks are set back, and what finds each.
@@ -142,6 +148,7 @@ impl Planted {
                 | Self::ContentLast
                 | Self::PastReturns
                 | Self::RemovedStays
+                | Self::KeptIsLost
         )
     }
 
@@ -149,7 +156,11 @@ impl Planted {
     pub(crate) fn is_of_contents(self) -> bool {
         matches!(
             self,
-            Self::CutContent | Self::UnsyncedContent | Self::Uncounted | Self::ContentLast
+            Self::CutContent
+                | Self::UnsyncedContent
+                | Self::Uncounted
+                | Self::ContentLast
+                | Self::Unattached
         )
     }
 
@@ -162,6 +173,7 @@ impl Planted {
                 | Self::PastReturns
                 | Self::RemovedStays
                 | Self::NotKept
+                | Self::KeptIsLost
         )
     }
 

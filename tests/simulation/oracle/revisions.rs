@@ -68,6 +68,15 @@ pub(crate) struct Kept {
     pub(crate) parts: u64,
 }
 
+/// What an operation has done.
+pub(super) struct Read {
+    pub(super) document: Key,
+    /// The row that said what is removed, where that is forgotten.
+    pub(super) trim: Option<Etag>,
+    /// A revision that is gone.
+    pub(super) gone: Option<Kept>,
+}
+
 /// All of a database.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Revisions {
@@ -131,58 +140,52 @@ impl Revisions {
         *last = etag.max(*last);
     }
 
-    /// Takes in what a commit has written of a document: its revisions, and what is removed of
-    /// them. Answers the document, and the row that said what was removed, where that is gone.
-    pub(super) fn read(
-        &mut self,
-        operation: &Operation,
-        snapshot: &Snapshot,
-    ) -> Option<(Key, Option<Etag>)> {
+    /// Takes in what a commit has written of revisions; `None`: it is of something else.
+    pub(super) fn read(&mut self, operation: &Operation, snapshot: &Snapshot) -> Option<Read> {
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
         if operation.table == TRIMS {
             let document = text(&operation.key);
-            let gone = operation.value.is_none().then(|| self.trims.remove(&document)).flatten();
-            return Some((document, gone));
+            let trim = operation.value.is_none().then(|| self.trims.remove(&document)).flatten();
+            return Some(Read { document, trim, gone: None });
         }
         if operation.table != REVISIONS {
             return None;
         }
         let at = operation.key.iter().position(|byte| *byte == 0).unwrap();
         let (document, place) = (text(&operation.key[..at]), operation.key.slice(at + 1..));
-        if !place.is_empty() {
-            self.look(&document, &place, snapshot);
-        }
-        Some((document, None))
+        let gone = if place.is_empty() { None } else { self.look(&document, &place, snapshot) };
+        Some(Read { document, trim: None, gone })
     }
 
-    fn look(&mut self, document: &str, place: &Bytes, snapshot: &Snapshot) {
+    /// Reads again what stands at a place; answers what stood there, where nothing does now.
+    fn look(&mut self, document: &str, place: &Bytes, snapshot: &Snapshot) -> Option<Kept> {
         let id: DocumentId = document.parse().unwrap();
         let behind: Bytes = [&place[..], &[0]].concat().into();
         let first = snapshot.revisions(&id, Some(&behind)).next();
         let first = first.map(|it| it.expect("the oracle reads")).filter(|it| it.0 == *place);
         let all = self.kept.entry(document.to_owned()).or_default();
         let end = place.slice(TIME_BYTES..);
-        match first {
-            Some((_, revision)) => {
-                let row = snapshot.revised(&revision).expect("the oracle reads");
-                let parts = row.version.kept.as_ref().map(|kept| format!("{:?}", kept.parts));
-                let kept = Kept {
-                    etag: revision.etag,
-                    vector: revision.vector,
-                    by: revision.by,
-                    hash: row.version.content_hash(),
-                    last_modified: revision.last_modified,
-                    parts: xxh3_64(parts.unwrap_or_default().as_bytes()),
-                };
-                let before = all.insert(end, kept);
-                let same = |it: Kept| it.last_modified == revision.last_modified;
-                assert!(before.is_none_or(same), "{document} has a vector at two times");
+        let Some((_, revision)) = first else {
+            let gone = all.remove(&end);
+            if all.is_empty() {
+                self.kept.remove(document);
             }
-            None => drop(all.remove(&end)),
-        }
-        if all.is_empty() {
-            self.kept.remove(document);
-        }
+            return gone;
+        };
+        let row = snapshot.revised(&revision).expect("the oracle reads");
+        let parts = row.version.kept.as_ref().map(|kept| format!("{:?}", kept.parts));
+        let kept = Kept {
+            etag: revision.etag,
+            vector: revision.vector,
+            by: revision.by,
+            hash: row.version.content_hash(),
+            last_modified: revision.last_modified,
+            parts: xxh3_64(parts.unwrap_or_default().as_bytes()),
+        };
+        let before = all.insert(end, kept);
+        let same = |it: Kept| it.last_modified == revision.last_modified;
+        assert!(before.is_none_or(same), "{document} has a vector at two times");
+        None
     }
 
     /// Reads all of these documents again.

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jackdaw_common::{
-    BlobHash, ChangeVector, Collection, ContentHash, DatabaseId, DocumentId, Entry, Etag,
-    IncarnationId, TransactionMark, Version,
+    Attachments, BlobHash, ChangeVector, Collection, ContentHash, DatabaseId, DocumentId, Entry,
+    Etag, IncarnationId, TransactionMark, Version,
     frame::{ToReceiver, ToSender},
     item::{revision::left, series::Span},
 };
@@ -21,7 +21,7 @@ use super::{
     model::{Mark, Model, Replayed, Transaction},
     parts::{Part, Parts, Place, Print, Says, says},
     restores::Restores,
-    revisions::{Revised, Revisions, kept_by, minted},
+    revisions::{Kept, Revised, Revisions, kept_by, minted},
 };
 use crate::disk::Seen;
 
@@ -61,6 +61,7 @@ pub(crate) struct Held {
     /// `None` for a deletion.
     pub(crate) hash: Option<ContentHash>,
     pub(crate) collection: Collection,
+    pub(crate) attachments: Attachments,
 }
 
 impl Held {
@@ -175,6 +176,8 @@ pub(crate) struct Commit {
     pub(crate) revised: BTreeSet<Key>,
     /// Rows that said that revisions are removed, and are forgotten.
     pub(crate) trims: Vec<(Key, Etag)>,
+    /// Revisions that are gone.
+    pub(crate) gone: Vec<(Key, Kept)>,
     /// Documents that have become what they were long before.
     pub(crate) returned: Vec<(Key, Held)>,
     /// Counters and segments that were written or removed.
@@ -194,9 +197,8 @@ pub(crate) fn merged(heads: &[Held]) -> ChangeVector {
 fn held(row: ChangeRow) -> Held {
     let etag = row.etag;
     let hash = hash(&row.version);
-    let (vector, since, collection) =
-        (row.version.vector, row.version.since, row.version.collection);
-    Held { etag, vector, since, hash, collection }
+    let Version { vector, since, collection, attachments, .. } = row.version;
+    Held { etag, vector, since, hash, collection, attachments }
 }
 
 fn noted(row: &ChangeRow, snapshot: &Snapshot) -> Change {
@@ -328,15 +330,16 @@ impl Truth {
     fn revised(&mut self, commit: &mut Commit, operations: &[Operation], snapshot: &Snapshot) {
         let node = &mut self.nodes[commit.node];
         for operation in operations {
-            let Some((document, gone)) = node.revisions.read(operation, snapshot) else { continue };
+            let Some(read) = node.revisions.read(operation, snapshot) else { continue };
             let kind = match (operation.table == REVISIONS, operation.value.is_some()) {
                 (true, true) => "kept",
                 (true, false) => "kept, and removed",
                 (false, _) => "removals",
             };
             *self.counts.entry(kind).or_default() += 1;
-            commit.trims.extend(gone.map(|etag| (document.clone(), etag)));
-            commit.revised.insert(document);
+            commit.trims.extend(read.trim.map(|etag| (read.document.clone(), etag)));
+            commit.gone.extend(read.gone.map(|kept| (read.document.clone(), kept)));
+            commit.revised.insert(read.document);
         }
         node.contents.read(operations, snapshot);
     }

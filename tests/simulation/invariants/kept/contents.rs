@@ -1,13 +1,20 @@
 //! Contents are there, whole, as long as anything refers to them and no longer, and are counted as
-//! often as it does: at every commit, whichever row it is that refers.
+//! often as it does: at every commit, whichever row it is that refers. What is attached is what
+//! clients have attached.
 
-use jackdaw_store::engine::{Direction, Engine as _, ScanRange};
-use jackdaw_store::keys::CONTENTS;
+use jackdaw_store::{
+    engine::{Direction, Engine as _, ScanRange},
+    keys::CONTENTS,
+};
 
-use super::super::{Check, Invariant, holds};
+use super::super::{Check, Invariant, holds, writer};
 use crate::{
     disk::Seen,
-    oracle::truth::{Commit, Truth},
+    oracle::{
+        model::Attached,
+        now,
+        truth::{Commit, Truth},
+    },
 };
 
 pub(in crate::invariants) struct Counts;
@@ -18,8 +25,24 @@ impl Invariant for Counts {
     }
 
     fn committed(&mut self, truth: &Truth, commit: &Commit) -> Check {
-        counted(truth, commit.node)
+        counted(truth, commit.node)?;
+        attached(truth, commit)
     }
+}
+
+/// What a node writes alone has attached what its clients have left attached to it.
+fn attached(truth: &Truth, commit: &Commit) -> Check {
+    let node = commit.node;
+    for key in commit.before.keys().filter(|key| writer(key) == Some(node)) {
+        let heads = now(truth, commit, key).into_iter().flatten();
+        let shown = heads.flat_map(|head| head.attachments.as_slice()).map(Attached::from);
+        let shown: Vec<_> = shown.collect();
+        let expected = truth.model.attached(node, key);
+        holds(shown == expected, || {
+            format!("node {node} shows {shown:?} attached to its own {key}, not {expected:?}")
+        })?;
+    }
+    Ok(())
 }
 
 fn counted(truth: &Truth, node: usize) -> Check {

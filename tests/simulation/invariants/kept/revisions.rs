@@ -36,6 +36,11 @@ impl Invariant for Kept {
                 format!("node {node} has {document} {stays:?}, removed is {removed:?}")
             })?;
         }
+        let lost = commit
+            .gone
+            .iter()
+            .find(|(document, kept)| !left(&kept.by, &revisions.removed(document)).is_empty());
+        holds(lost.is_none(), || format!("node {node} has lost {lost:?}"))?;
         holds(commit.returned.is_empty(), || {
             format!("node {node}: {:?} are what was long before", commit.returned)
         })?;

@@ -11,13 +11,14 @@ mod shared;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jackdaw_common::{Content, DocumentId, Etag, Version, item::series::Points};
-use jackdaw_store::{Command, NewId, Snapshot};
+use jackdaw_store::{Command, NewContent, NewId, Snapshot};
 
 use super::{
     parts::Print,
     truth::{Change, Key},
 };
 use crate::invariants::writer;
+pub(crate) use owned::Attached;
 use owned::Owned;
 pub(crate) use shared::{Heard, Shared};
 
@@ -75,6 +76,29 @@ pub(crate) struct Transaction<'t> {
     pub(crate) rows: Vec<&'t Change>,
 }
 
+/// A command, and what it attaches. A content itself would be held here.
+#[derive(Clone, Debug)]
+struct Intended {
+    /// One that attaches something is known by the name, as one that removes it.
+    command: Command,
+    attached: Option<Attached>,
+}
+
+impl From<Command> for Intended {
+    fn from(command: Command) -> Self {
+        let Command::PutAttachment { id, name, content_type, content, expected } = command else {
+            return Self { command, attached: None };
+        };
+        let NewContent::Staged(content) = content else {
+            unreachable!("clients stage what they attach");
+        };
+        let (name_as_given, hash, size) =
+            (name.as_str().to_owned(), content.hash(), content.size());
+        let attached = Some(Attached { name: name_as_given, content_type, hash, size });
+        Self { command: Command::DeleteAttachment { id, name, expected }, attached }
+    }
+}
+
 /// What a counter has come to by a command.
 #[derive(Clone, Copy, Debug)]
 enum Value {
@@ -97,7 +121,7 @@ pub(crate) struct Replayed {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Model {
     /// Said, and not seen on a disk.
-    intents: BTreeMap<Mark, Vec<Command>>,
+    intents: BTreeMap<Mark, Vec<Intended>>,
     /// What each command of a transaction must be answered with.
     values: BTreeMap<Mark, Vec<Value>>,
     owned: BTreeMap<usize, Owned>,
@@ -113,15 +137,9 @@ pub(crate) fn is_shared(key: &str) -> bool {
 }
 
 impl Model {
-    /// A client is going to do this. What is attached is no matter here, and would be held.
+    /// A client is going to do this.
     pub(crate) fn intend(&mut self, mark: Mark, commands: Vec<Command>) {
-        let said = commands.into_iter().map(|command| match command {
-            Command::PutAttachment { id, name, expected, .. } => {
-                Command::DeleteAttachment { id, name, expected }
-            }
-            other => other,
-        });
-        self.intents.insert(mark, said.collect());
+        self.intents.insert(mark, commands.into_iter().map(Intended::from).collect());
     }
 
     /// What is wrong with what a client was told that counters have come to.
@@ -140,6 +158,11 @@ impl Model {
     /// What a document shows that one node alone writes to.
     pub(crate) fn print(&self, node: usize, document: &str) -> Print {
         self.owned.get(&node).map_or(0, |owned| owned.print(document))
+    }
+
+    /// What is attached to such a document.
+    pub(crate) fn attached(&self, node: usize, document: &str) -> Vec<Attached> {
+        self.owned.get(&node).map_or_else(Vec::new, |owned| owned.attached(document))
     }
 
     /// The same, for whoever reads of a failure.
@@ -169,7 +192,8 @@ impl Model {
             return Ok(owned.deletions(node, &it.rows));
         };
         let mut replayed = Replayed::default();
-        let documents = commands.iter().map(document).filter(|key| !is_shared(key));
+        let documents = commands.iter().map(|it| document(&it.command));
+        let documents = documents.filter(|key| !is_shared(key));
         replayed.documents.extend(documents);
         let print = |owned: &Owned| {
             replayed.documents.iter().fold(0, |all, document| all ^ owned.print(document))
@@ -177,7 +201,7 @@ impl Model {
         let before = print(owned);
         let mut values = Vec::new();
         self.shared.deletions(it);
-        for command in &commands {
+        for Intended { command, attached } in &commands {
             if let Some(kind) = kind(command) {
                 *self.carried_out.entry(kind).or_default() += 1;
                 let shared = u64::from(is_shared(&document(command)));
@@ -186,7 +210,7 @@ impl Model {
             values.push(if is_shared(&document(command)) {
                 self.shared.carry_out(it, command)
             } else {
-                let value = owned.carry_out(command);
+                let value = owned.carry_out(command, attached.as_ref());
                 Value::Is(value.map_err(|what| format!("{mark:?}: {what}"))?)
             });
         }

@@ -4,10 +4,10 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use jackdaw_common::{
-    DocumentId,
+    Attachment, BlobHash, ContentType, DocumentId,
     item::series::{NewEntry, SeriesName, SeriesTime, Span},
 };
-use jackdaw_store::{Command, Snapshot};
+use jackdaw_store::{Command, Lookup, Snapshot};
 
 use super::{Replayed, document};
 use crate::{
@@ -21,10 +21,29 @@ use crate::{
 /// Values of a time, and what is said of them.
 type Values = (Vec<f64>, Option<Arc<str>>);
 
+/// What is attached under a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Attached {
+    /// As it was given.
+    pub(crate) name: String,
+    pub(crate) content_type: ContentType,
+    pub(crate) hash: BlobHash,
+    pub(crate) size: u64,
+}
+
+impl From<&Attachment> for Attached {
+    fn from(attachment: &Attachment) -> Self {
+        let Attachment { name, content_type, hash, size, .. } = attachment.clone();
+        Self { name: name.as_str().to_owned(), content_type, hash, size }
+    }
+}
+
 /// What one document has.
 #[derive(Clone, Debug, Default)]
 struct Having {
     live: bool,
+    /// By name, in lower case.
+    attached: BTreeMap<String, Attached>,
     counters: BTreeMap<String, i128>,
     series: BTreeMap<String, BTreeMap<SeriesTime, Values>>,
 }
@@ -59,6 +78,12 @@ impl Owned {
         counters.chain(entries).fold(0, |all, one| all ^ one)
     }
 
+    /// What is attached to a document, by ascending name.
+    pub(super) fn attached(&self, key: &str) -> Vec<Attached> {
+        let attached = self.0.get(key).map(|having| having.attached.values().cloned().collect());
+        attached.unwrap_or_default()
+    }
+
     pub(super) fn describe(&self, key: &str) -> String {
         format!("{:?}", self.0.get(key))
     }
@@ -81,15 +106,26 @@ impl Owned {
     }
 
     /// A command was carried out; answers what a counter has come to.
-    pub(super) fn carry_out(&mut self, command: &Command) -> Result<Option<i64>, String> {
+    pub(super) fn carry_out(
+        &mut self,
+        command: &Command,
+        attached: Option<&Attached>,
+    ) -> Result<Option<i64>, String> {
         let key = document(command);
         let having = self.0.entry(key.clone()).or_default();
         match command {
             Command::Put { .. } => having.live = true,
             Command::Delete { .. } => *having = Having::default(),
-            Command::PutAttachment { .. }
-            | Command::DeleteAttachment { .. }
-            | Command::PutRevision(_) => {}
+            Command::PutRevision(_) => {}
+            Command::DeleteAttachment { name, .. } if attached.is_none() => {
+                having.attached.remove(name.key());
+            }
+            Command::PutAttachment { .. } | Command::DeleteAttachment { .. } if !having.live => {
+                return Err(format!("{key} is not there, and {attached:?} is attached to it"));
+            }
+            Command::PutAttachment { name, .. } | Command::DeleteAttachment { name, .. } => {
+                having.attached.extend(attached.map(|it| (name.key().to_owned(), it.clone())));
+            }
             Command::DeleteCounter { name, .. } => {
                 having.counters.remove(name.key());
             }
@@ -113,6 +149,10 @@ impl Having {
     fn read(id: &DocumentId, snapshot: &Snapshot) -> Self {
         let live = snapshot.is_live(id).expect("the oracle reads");
         let mut having = Self { live, ..Self::default() };
+        if let Lookup::Found(row) = snapshot.document(id).expect("the oracle reads") {
+            let all = row.version.attachments.as_slice().iter();
+            having.attached = all.map(|it| (it.name.key().to_owned(), it.into())).collect();
+        }
         for head in snapshot.counters(id, "") {
             let head = head.expect("the oracle reads");
             let partials = head.part.partials.as_slice();
