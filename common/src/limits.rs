@@ -84,6 +84,10 @@ pub const TRANSACTION_BLOBS_MAX: usize = 65_536;
 /// Bytes of little contents that a receiver holds in memory for one batch; the others wait on disk.
 pub const BATCH_INLINE_BYTES_MAX: usize = 4 * 1024 * 1024;
 
+/// Contents that a session makes durable side by side: from four on the disk is the bound, and each
+/// has a file open and a thread.
+pub const BLOBS_KEPT_AT_ONCE_MAX: usize = 8;
+
 /// Contents that a batch may refer to, at a receiver: a nearly full batch and one transaction, and
 /// as much again for the same reason as [`BATCH_ITEMS_MAX`].
 pub const BATCH_BLOBS_MAX: usize = 2 * (BATCH_BLOBS + TRANSACTION_BLOBS_MAX);

@@ -2,12 +2,16 @@
 //!
 //! ```text
 //!   BlobOffer ──► look them up (blocking) ──► BlobNeed ──► chunk ──► append (blocking) ──► …
+//!                                                                        │ whole
+//!                                        batch begins ◄── durable ◄──────┴─ keep (blocking)
 //! ```
 //!
 //! What is here is held by a snapshot until the batch is durable, so that it does not go between
 //! "there" and its use (pitfall 17). What comes is staged under the task and its hash: when the
-//! session breaks, the next one goes on behind what has come. One thing is done at a time, and no
-//! frame is read meanwhile, so nothing gathers in memory.
+//! session breaks, the next one goes on behind what has come. One piece is taken in at a time, and
+//! no frame is read meanwhile, so nothing gathers in memory. Of contents that are whole a few are
+//! made durable side by side while others come: a disk syncs several files in little more than the
+//! time of one.
 
 use std::{
     collections::{HashSet, VecDeque},
@@ -15,11 +19,11 @@ use std::{
     sync::Arc,
 };
 
-use futures_util::{FutureExt as _, future::BoxFuture};
+use futures_util::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
 use jackdaw_common::{
     BlobHash, DatabaseId,
     frame::{BlobChunk, BlobNeed, BlobOffer, NeededBlob, OfferedBlob},
-    limits::{BATCH_INLINE_BYTES_MAX, BLOB_INLINE_BYTES_MAX},
+    limits::{BATCH_INLINE_BYTES_MAX, BLOB_INLINE_BYTES_MAX, BLOBS_KEPT_AT_ONCE_MAX},
 };
 use jackdaw_node::offload::{Abandoned, offload};
 use jackdaw_store::{Brought, Staged, Staging, Store, StoreError};
@@ -34,8 +38,15 @@ pub(super) struct Contents {
     arriving: Option<Arriving>,
     /// Of the batches that are gathered or in the pipeline, oldest first.
     held: VecDeque<Brought>,
-    work: Option<BoxFuture<'static, Result<Arriving, IncomingError>>>,
+    work: Option<Work>,
+    /// Those of the batch that comes next that are whole and being made durable.
+    keeping: FuturesUnordered<BoxFuture<'static, Result<Staged, IncomingError>>>,
+    /// Those that are.
+    kept: Vec<Arc<Staged>>,
 }
+
+/// Something is done for the batch that comes next; it may make a content whole.
+type Work = BoxFuture<'static, Result<(Arriving, Option<Staging>), IncomingError>>;
 
 /// What the parts of a task's contents are called.
 #[derive(Clone)]
@@ -69,7 +80,15 @@ impl Contents {
     /// None yet, for a session of a task of `source`.
     pub(super) fn new(store: Store, source: DatabaseId, task: u64) -> Self {
         let names = Names { source, task };
-        Self { store, names, arriving: None, held: VecDeque::new(), work: None }
+        Self {
+            store,
+            names,
+            arriving: None,
+            held: VecDeque::new(),
+            work: None,
+            keeping: FuturesUnordered::new(),
+            kept: Vec::new(),
+        }
     }
 
     /// Contents are offered for the batch `number`, the next one.
@@ -84,7 +103,7 @@ impl Contents {
         self.work = Some(
             async move {
                 let looked = offload(move || look_up(&store, &names, offer, &on_the_way)).await;
-                looked.map_err(|Abandoned| IncomingError::Draining)?
+                Ok((looked.map_err(|Abandoned| IncomingError::Draining)??, None))
             }
             .boxed(),
         );
@@ -101,8 +120,8 @@ impl Contents {
         self.work = Some(
             async move {
                 let written = offload(move || {
-                    arriving.append(&store, &names, chunk)?;
-                    Ok(arriving)
+                    let whole = arriving.append(&store, &names, chunk)?;
+                    Ok((arriving, whole))
                 });
                 written.await.map_err(|Abandoned| IncomingError::Draining)?
             }
@@ -111,18 +130,29 @@ impl Contents {
         Ok(())
     }
 
-    /// Whether something is being done: nothing must be read until it is.
+    /// Whether something is being done that must be waited for: nothing must be read until it is.
     pub(super) fn is_busy(&self) -> bool {
-        self.work.is_some()
+        let all_came = self.arriving.as_ref().is_none_or(|it| it.needs.is_empty());
+        let most = if all_came { 1 } else { BLOBS_KEPT_AT_ONCE_MAX };
+        self.work.is_some() || self.keeping.len() >= most
     }
 
-    /// Completes when what is being done is; never when nothing is. Answers what the sender is to
-    /// be told. Cancel safe.
+    /// Completes when something that is being done is; never when nothing is. Answers what the
+    /// sender is to be told. Cancel safe.
     pub(super) async fn work(&mut self) -> Result<Option<BlobNeed>, IncomingError> {
-        let Some(work) = &mut self.work else { return std::future::pending().await };
-        let done = work.as_mut().await;
+        let done = tokio::select! {
+            biased;
+            Some(kept) = self.keeping.next() => {
+                self.kept.push(Arc::new(kept?));
+                return Ok(None);
+            }
+            done = finished(&mut self.work) => done,
+        };
         self.work = None;
-        let mut arriving = done?;
+        let (mut arriving, whole) = done?;
+        if let Some(whole) = whole {
+            self.keep(whole);
+        }
         let need = (!mem::replace(&mut arriving.told, true)).then(|| BlobNeed {
             number: arriving.number,
             needs: arriving.needs.iter().copied().collect(),
@@ -131,15 +161,25 @@ impl Contents {
         Ok(need)
     }
 
+    /// Begins to make a content durable.
+    fn keep(&self, whole: Staging) {
+        let kept = async move {
+            let kept = offload(move || whole.finish()).await;
+            Ok(kept.map_err(|Abandoned| IncomingError::Draining)??)
+        };
+        self.keeping.push(kept.boxed());
+    }
+
     /// The batch `number` begins: what it refers to must be there.
     pub(super) fn begin(&mut self, number: u64) -> Result<(), IncomingError> {
-        let Some(arriving) = self.arriving.take() else {
+        let Some(mut arriving) = self.arriving.take() else {
             self.held.push_back(Brought::default());
             return Ok(());
         };
         if arriving.number != number || !arriving.needs.is_empty() {
             return Err(IncomingError::Contents { number, what: "have not all come" });
         }
+        self.kept.drain(..).for_each(|staged| arriving.brought.add(staged));
         self.held.push_back(arriving.brought);
         Ok(())
     }
@@ -164,6 +204,16 @@ impl Contents {
     pub(super) fn go_back(&mut self) {
         self.arriving = None;
         self.work = None;
+        self.keeping.clear();
+        self.kept.clear();
+    }
+}
+
+/// What is being done; waits for ever when nothing is.
+async fn finished(work: &mut Option<Work>) -> <Work as Future>::Output {
+    match work {
+        Some(work) => work.await,
+        None => std::future::pending().await,
     }
 }
 
@@ -257,14 +307,14 @@ impl Arriving {
         Ok(())
     }
 
-    /// Appends the piece that is due.
+    /// Appends the piece that is due. Answers what is whole by it and not durable yet.
     fn append(
         &mut self,
         store: &Store,
         names: &Names,
         chunk: BlobChunk,
-    ) -> Result<(), IncomingError> {
-        let Some((needed, blob)) = self.due() else { return Ok(()) };
+    ) -> Result<Option<Staging>, IncomingError> {
+        let Some((needed, blob)) = self.due() else { return Ok(None) };
         let mut staging = match self.staging.take() {
             Some(staging) => staging,
             None if blob.size == 0 || (is_small(&blob) && self.has_room()) => store.stage(),
@@ -283,17 +333,20 @@ impl Arriving {
                 first.offset = staging.bytes();
             }
             self.staging = Some(staging);
-            return Ok(());
+            return Ok(None);
         }
         if staging.hash() != blob.hash {
             staging.clear()?;
             return Err(IncomingError::ContentDamaged { hash: blob.hash });
         }
+        self.needs.pop_front();
+        if !staging.is_inline() {
+            return Ok(Some(staging));
+        }
         let staged = staging.finish()?;
         self.inline += staged.inline_bytes();
         self.brought.add(Arc::new(staged));
-        self.needs.pop_front();
-        Ok(())
+        Ok(None)
     }
 }
 

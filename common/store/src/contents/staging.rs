@@ -78,6 +78,11 @@ impl Staging {
         self.bytes
     }
 
+    /// Whether what it has is in memory: then to finish it takes no time.
+    pub fn is_inline(&self) -> bool {
+        self.part.is_none()
+    }
+
     /// Appends a piece.
     ///
     /// # Errors

@@ -7,6 +7,7 @@ use jackdaw_common::{
         BatchEnd, BlobChunk, BlobNeed, BlobOffer, NeededBlob, OfferedBlob, RewindReason,
         ToReceiver, ToSender,
     },
+    limits::BLOBS_KEPT_AT_ONCE_MAX,
 };
 use jackdaw_proto::convert::replication::OutgoingItem;
 use xxhash_rust::xxh3::xxh3_64;
@@ -172,6 +173,37 @@ async fn a_broken_content_is_gone_on_with() {
     rig.send_all(attached(1, 0, &[&one])).await;
     assert_eq!(rig.ack().await.outcomes.applied, 1);
     assert_eq!(reads(&rig, 1), [one]);
+    rig.hang_up().await;
+}
+
+/// More contents than are made durable at once: all are there when their batch is, and what has
+/// come when a session breaks need not come again.
+#[tokio::test]
+async fn many_contents_come_with_one_batch() {
+    let contents: Vec<Bytes> = (0..20).map(|seed| content(seed, LARGE)).collect();
+    assert!(contents.len() > 2 * BLOBS_KEPT_AT_ONCE_MAX);
+    let (broken, whole) = contents.split_at(10);
+    let (broken, whole): (Vec<_>, Vec<_>) = (broken.iter().collect(), whole.iter().collect());
+    let mut rig = Rig::new().await;
+    rig.send(offer(1, &broken)).await;
+    rig.next().await;
+    for (index, content) in (0..).zip(&broken) {
+        rig.send_all(pieces(index, content, 0)).await;
+    }
+    let store = rig.store.clone();
+    rig.hang_up().await;
+    let mut rig = Rig::over(store).await;
+    rig.send(offer(1, &contents.iter().collect::<Vec<_>>())).await;
+    let missing: Vec<_> = (10..20).map(|index| (index, 0)).collect();
+    assert_eq!(rig.next().await, needs(1, &missing));
+    for (index, content) in (10..).zip(&whole) {
+        rig.send_all(pieces(index, content, 0)).await;
+    }
+    rig.send_all(attached(1, 0, &[broken, whole].concat())).await;
+    assert_eq!(rig.ack().await.outcomes.applied, 1);
+    let mut read = reads(&rig, 1);
+    read.sort();
+    assert!(read == contents);
     rig.hang_up().await;
 }
 
