@@ -14,6 +14,11 @@ pub(crate) fn number(id: &str) -> Option<usize> {
 
 /// Another version of document `n`: the same id, and JSON of about the same size.
 pub(crate) fn version(n: u64, version: u64) -> (String, String) {
+    version_in("Customers", n, version)
+}
+
+/// The same of another collection.
+pub(crate) fn version_in(collection: &str, n: u64, version: u64) -> (String, String) {
     let seed = n.wrapping_add(0x9e37_79b9_7f4a_7c15).wrapping_add(version << 40);
     let mut random = Random::new(seed);
     let mut body = format!(
@@ -32,8 +37,13 @@ pub(crate) fn version(n: u64, version: u64) -> (String, String) {
     words(&mut body, &mut random, 1);
     body.push_str(&format!(r#"","Zip":"{:05}"}},"Notes":""#, random.number() % 100_000));
     words(&mut body, &mut random, 130);
-    body.push_str(r#"","@metadata":{"@collection":"Customers"}}"#);
-    (format!("customers/{n:08}"), body)
+    body.push_str(&format!(r#"","@metadata":{{"@collection":"{collection}"}}}}"#));
+    (id_in(collection, n), body)
+}
+
+/// The id of document `n` of a collection.
+pub(crate) fn id_in(collection: &str, n: u64) -> String {
+    format!("{}/{n:08}", collection.to_lowercase())
 }
 
 fn words(text: &mut String, random: &mut Random, count: usize) {

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use crate::latency::Latencies;
 
 /// What both services have used during a run.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub(crate) struct Usage {
     pub(crate) sender_cpu_seconds: f64,
     pub(crate) receiver_cpu_seconds: f64,
@@ -18,6 +18,16 @@ pub(crate) struct Usage {
 }
 
 impl Usage {
+    /// Of two runs together.
+    pub(crate) fn and(&self, other: &Self) -> Self {
+        Self {
+            sender_cpu_seconds: self.sender_cpu_seconds + other.sender_cpu_seconds,
+            receiver_cpu_seconds: self.receiver_cpu_seconds + other.receiver_cpu_seconds,
+            sender_peak_mib: self.sender_peak_mib.max(other.sender_peak_mib),
+            receiver_peak_mib: self.receiver_peak_mib.max(other.receiver_peak_mib),
+        }
+    }
+
     /// CPU of both ends for one of `count`, microseconds.
     pub(crate) fn cpu_micros(&self, count: u64) -> f64 {
         (self.sender_cpu_seconds + self.receiver_cpu_seconds) * 1e6 / count as f64

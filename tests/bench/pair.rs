@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use jackdaw_proto::control::external_replication::Progress;
+use jackdaw_proto::control::{
+    DisableExternalReplicationRequest, EnableExternalReplicationRequest,
+    external_replication::{ConnectionState, Progress},
+};
 use jackdaw_tests::{client::Client, service::Service, site::Site, wait::until};
 
 use crate::{
@@ -66,6 +69,24 @@ impl Pair {
             Ok((progress.last_acknowledged_etag >= etag).then_some(progress))
         })
         .await
+    }
+
+    /// Disables the task, and waits until it has ended.
+    pub(crate) async fn disable(&self, task: &str) -> Result<()> {
+        let disable = DisableExternalReplicationRequest { name: task.to_owned() };
+        self.source.tasks().disable_external_replication(disable).await?;
+        until("the task disabled", LONGEST, async || {
+            let state = self.source.task(task).await?.connection_state();
+            Ok((state == ConnectionState::NotActive).then_some(()))
+        })
+        .await
+    }
+
+    /// Enables the task again.
+    pub(crate) async fn enable(&self, task: &str) -> Result<()> {
+        let enable = EnableExternalReplicationRequest { name: task.to_owned() };
+        self.source.tasks().enable_external_replication(enable).await?;
+        Ok(())
     }
 
     /// Starts the sender again.

@@ -85,6 +85,57 @@ fn w2_writes_what_is_due() -> Result<()> {
     Ok(())
 }
 
+/// What W3 says of contents of one size.
+fn w3_part(part: &Value, contents: u64, bytes_each: u64) -> Result<()> {
+    ensure!(part["contents"] == contents && part["bytes_each"] == bytes_each, "{part}");
+    let rates = ["live_mib_a_second", "live_written_mib_a_second", "pending_mib_a_second"];
+    let times = ["live_seconds", "pending_seconds"];
+    let memory = ["sender_peak_mib", "receiver_peak_mib"];
+    for name in rates.iter().chain(&times).chain(&memory) {
+        ensure!(number(part, name)? > 0.0, "{name}: {part}");
+    }
+    // So little takes no time that the system counts.
+    for name in ["live_cpu_millis_a_mib", "pending_cpu_millis_a_mib", "load_before"] {
+        ensure!(number(part, name)? >= 0.0, "{name}: {part}");
+    }
+    Ok(())
+}
+
+#[test]
+fn w3_copies_attachments() -> Result<()> {
+    let many = ["w3", "--attachments", "5", "--bytes", "70001"];
+    let outcome = run_once(&[&many[..], &["--large-bytes", "3000000"]].concat())?;
+    w3_part(&outcome["attachments"], 5, 70_001)?;
+    w3_part(&outcome["large"], 1, 3_000_000)?;
+    let outcome = run_once(&[&many[..], &["--large-bytes", "0"]].concat())?;
+    assert!(outcome["large"].is_null(), "{outcome}");
+    w3_part(&outcome["attachments"], 5, 70_001)
+}
+
+#[test]
+fn mixed_copies_all_kinds() -> Result<()> {
+    let small = ["mixed", "--operations", "1500", "--writers", "3"];
+    let outcome = run_once(&[&small[..], &["--seed", "7"]].concat())?;
+    assert_eq!(outcome["operations"], 1_500);
+    let rates =
+        ["live_operations_a_second", "live_written_a_second", "pending_operations_a_second"];
+    let times = ["live_seconds", "pending_seconds", "revisions"];
+    let cpu = ["live_cpu_micros_an_operation", "pending_cpu_micros_an_operation"];
+    for name in rates.iter().chain(&times).chain(&cpu) {
+        ensure!(number(&outcome, name)? > 0.0, "{name}: {outcome}");
+    }
+    let mut operations = 0.0;
+    for kind in ["created", "updated", "deleted", "increments", "appends", "attachments"] {
+        let count = number(&outcome["counts"], kind)?;
+        ensure!(count > 0.0, "{kind}: {outcome}");
+        operations += count;
+    }
+    ensure!(operations == 3_000.0, "{outcome}");
+    let again = run_once(&[&small[..], &["--seed", "7"]].concat())?;
+    assert_eq!(again["counts"], outcome["counts"], "the same seed, the same operations");
+    Ok(())
+}
+
 #[test]
 fn w4_updates_twice() -> Result<()> {
     let outcome = run_once(&["w4", "--documents", "2000", "--at-once", "150"])?;

@@ -5,12 +5,8 @@
 
 use anyhow::{Result, ensure};
 use clap::Args;
-use jackdaw_proto::control::{
-    DisableExternalReplicationRequest, EnableExternalReplicationRequest,
-    external_replication::ConnectionState,
-};
 use jackdaw_proto::documents::BulkWriteRequest;
-use jackdaw_tests::{client::transactions, random::Random, wait::until};
+use jackdaw_tests::{client::transactions, random::Random};
 use serde::Serialize;
 use tokio::time::Instant;
 
@@ -18,7 +14,7 @@ use crate::{
     documents::version,
     measure::Usage,
     outcome::{self, Row},
-    pair::{AT_ONCE, LONGEST, Meter, Pair},
+    pair::{AT_ONCE, Meter, Pair},
 };
 
 /// How much.
@@ -96,12 +92,11 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<Outcome> {
     let live_seconds = begin.elapsed().as_secs_f64();
     let live = both.read(&pair)?;
 
-    disable(&pair, &task).await?;
+    pair.disable(&task).await?;
     let last = pair.source.bulk_write(self::updates(arguments, 2)).await?;
     let pending = Meter::start(&pair)?;
     let begin = Instant::now();
-    let enable = EnableExternalReplicationRequest { name: task.clone() };
-    pair.source.tasks().enable_external_replication(enable).await?;
+    pair.enable(&task).await?;
     pair.acknowledged(&task, last).await?;
     let pending_seconds = begin.elapsed().as_secs_f64();
     let pending = pending.read(&pair)?;
@@ -124,16 +119,6 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<Outcome> {
         usage: both.read(&pair)?,
         load_before: pair.load_before,
     })
-}
-
-async fn disable(pair: &Pair, task: &str) -> Result<()> {
-    let disable = DisableExternalReplicationRequest { name: task.to_owned() };
-    pair.source.tasks().disable_external_replication(disable).await?;
-    until("the task disabled", LONGEST, async || {
-        let state = pair.source.task(task).await?.connection_state();
-        Ok((state == ConnectionState::NotActive).then_some(()))
-    })
-    .await
 }
 
 /// Another version of every document, in random order.
