@@ -125,18 +125,19 @@ impl Asked {
                 self.at(*command, Field::hash, error)
             }
             TransactError::RevisionAhead { command, id, last_modified, now } => {
+                let seconds = |micros: i64| micros / 1_000_000;
+                let ahead = seconds(last_modified.micros().saturating_sub(now.micros()));
+                let most = seconds(REVISION_AHEAD_MICROS_MAX);
                 let text = format!(
-                    "{last_modified} is more than {} s ahead of the database's time, {now}: a \
-                     revision of document {id}",
-                    REVISION_AHEAD_MICROS_MAX / 1_000_000
+                    "is {ahead} s ahead of the database's time, more than {most}, in a revision of \
+                     document {id}"
                 );
                 let path = self.path(*command, |_| "last_modified");
                 self.at(*command, |_| "last_modified", WireError::field(path, text))
             }
-            TransactError::RevisionsAtOnce { command, id, last_modified } => {
-                let text = format!(
-                    "document {id} has {REVISIONS_AT_ONCE_MAX} revisions of {last_modified}"
-                );
+            TransactError::RevisionsAtOnce { command, id, .. } => {
+                let text =
+                    format!("document {id} has {REVISIONS_AT_ONCE_MAX} revisions of this time");
                 let path = self.path(*command, |_| "last_modified");
                 self.at(*command, |_| "last_modified", WireError::field(path, text))
             }
