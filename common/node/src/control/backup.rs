@@ -15,16 +15,20 @@ use jackdaw_proto::{
     wire::{Reason, WireError},
 };
 use jackdaw_store::{BackupError, BackupReader, StoreError};
-use tokio::sync::mpsc;
-use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 
-use super::{blocking, databases::already_exists, door, failure, names, pace};
+use super::{
+    blocking,
+    databases::already_exists,
+    door, failure,
+    feeding::{self, Feeder, Parts},
+    names, pace,
+};
 use crate::access::audit;
 use crate::catalog::{Catalog, Database, Restoration, RestoreError};
 
 /// Pieces of a backup on their way to a client.
-pub type Pieces = ReceiverStream<Result<BackupDatabaseResponse, Status>>;
+pub type Pieces = Parts<BackupDatabaseResponse>;
 
 /// Pieces that are read ahead of a client.
 pub(super) const PIECES_QUEUED_MAX: usize = 4;
@@ -32,34 +36,18 @@ pub(super) const PIECES_QUEUED_MAX: usize = 4;
 /// The backup of a database, of the snapshot that is published now, for a client that takes a
 /// piece within `stall_max`.
 pub(super) fn backup(database: Arc<Database>, stall_max: Duration) -> Pieces {
-    let (sender, receiver) = mpsc::channel(PIECES_QUEUED_MAX);
-    tokio::spawn(async move {
-        let (name, snapshot) = (database.name().clone(), database.store().snapshot());
-        let ending = database.ending();
-        drop(database);
-        let pieces: Box<dyn Iterator<Item = Result<Bytes, StoreError>> + Send> =
-            Box::new(snapshot.backup());
-        let outcome = tokio::select! {
-            biased;
-            ending = ending => Err(door::ended(&name, ending)),
-            () = sender.closed() => return,
-            outcome = feed(&sender, pieces, stall_max) => outcome,
-        };
-        if let Err(error) = outcome {
-            // A client that is gone needs no error.
-            let _ = sender.send(Err(error.into())).await;
-        }
-    });
-    ReceiverStream::new(receiver)
+    let pieces: Box<dyn Iterator<Item = Result<Bytes, StoreError>> + Send> =
+        Box::new(database.store().snapshot().backup());
+    feeding::parts(database, PIECES_QUEUED_MAX, |sender| feed(sender, pieces, stall_max))
 }
 
 async fn feed(
-    sender: &mpsc::Sender<Result<BackupDatabaseResponse, Status>>,
+    sender: Feeder<BackupDatabaseResponse>,
     mut pieces: Box<dyn Iterator<Item = Result<Bytes, StoreError>> + Send>,
     stall_max: Duration,
 ) -> Result<(), WireError> {
     loop {
-        let Some(room) = pace::room(sender, stall_max).await? else { return Ok(()) };
+        let Some(room) = pace::room(&sender, stall_max).await? else { return Ok(()) };
         let (piece, rest) = blocking(move || Ok((pieces.next(), pieces))).await?;
         pieces = rest;
         match piece {

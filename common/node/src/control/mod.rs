@@ -9,6 +9,7 @@ mod databases;
 pub mod door;
 pub mod editing;
 pub mod failure;
+pub mod feeding;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod names;

@@ -18,14 +18,18 @@ use jackdaw_proto::{
     wire::{Reason, Violations, WireError},
 };
 use jackdaw_store::{Command, Content, Lookup, NewContent, Snapshot, Staged, Staging, Store};
-use tokio::{sync::mpsc, time::timeout};
-use tokio_stream::wrappers::ReceiverStream;
+use tokio::time::timeout;
 use tonic::Status;
 
-use super::{PARTS_QUEUED_MAX, read, revisions, stream::Parts, write};
+use super::{PARTS_QUEUED_MAX, read, revisions, write};
 use crate::{
     catalog::Database,
-    control::{blocking, door, failure, pace, paging::Scope},
+    control::{
+        blocking, door, failure,
+        feeding::{self, Feeder, Parts},
+        pace,
+        paging::Scope,
+    },
 };
 
 /// Bytes of one piece that a client sends.
@@ -197,23 +201,8 @@ pub(super) async fn get(
             .with("size", size));
     }
     let end = request.length.map_or(size, |length| request.offset.saturating_add(length).min(size));
-    let (sender, receiver) = mpsc::channel(PARTS_QUEUED_MAX);
     let range = (request.offset, end);
-    tokio::spawn(async move {
-        let (name, ending) = (database.name().clone(), database.ending());
-        drop(database);
-        let outcome = tokio::select! {
-            biased;
-            ending = ending => Err(door::ended(&name, ending)),
-            () = sender.closed() => return,
-            outcome = feed(&sender, found, range, stall_max) => outcome,
-        };
-        if let Err(error) = outcome {
-            // A client that is gone needs no error.
-            let _ = sender.send(Err(error.into())).await;
-        }
-    });
-    Ok(ReceiverStream::new(receiver))
+    Ok(feeding::parts(database, PARTS_QUEUED_MAX, |sender| feed(sender, found, range, stall_max)))
 }
 
 /// An attachment of a document, or of a revision of it.
@@ -254,7 +243,7 @@ fn live(snapshot: &Snapshot, id: &DocumentId) -> Result<Version, WireError> {
 }
 
 async fn feed(
-    sender: &mpsc::Sender<Result<wire::GetAttachmentResponse, Status>>,
+    sender: Feeder<wire::GetAttachmentResponse>,
     found: Found,
     (mut offset, end): (u64, u64),
     stall_max: Duration,
@@ -267,7 +256,7 @@ async fn feed(
         chunk: Bytes::new(),
     });
     while offset < end || head.is_some() {
-        let Some(room) = pace::room(sender, stall_max).await? else { return Ok(()) };
+        let Some(room) = pace::room(&sender, stall_max).await? else { return Ok(()) };
         let bytes = usize::try_from(end - offset).unwrap_or(usize::MAX).min(BLOB_CHUNK_BYTES);
         let chunk = piece(content.clone(), offset, bytes, &mut hasher).await?;
         offset += chunk.len() as u64;

@@ -15,19 +15,17 @@ use jackdaw_proto::{
     wire::{Reason, Violations, WireError},
 };
 use jackdaw_store::{Command, Snapshot, Store, StoreError};
-use tokio::sync::mpsc;
-use tokio_stream::wrappers::ReceiverStream;
-use tonic::Status;
 use xxhash_rust::xxh3::Xxh3;
 
 use super::{
-    CHECKED_INLINE_ENTRIES_MAX, PAGE_SERIES_ENTRIES_MAX, PART_BYTES, PARTS_QUEUED_MAX, read,
-    stream::Parts, write,
+    CHECKED_INLINE_ENTRIES_MAX, PAGE_SERIES_ENTRIES_MAX, PART_BYTES, PARTS_QUEUED_MAX, read, write,
 };
 use crate::{
     catalog::Database,
     control::{
-        blocking, door, failure, pace,
+        blocking, failure,
+        feeding::{self, Feeder, Parts},
+        pace,
         paging::{Page, Scope},
     },
 };
@@ -101,33 +99,18 @@ pub(super) async fn get(
     let ((id, name), span) = violations.value(id.zip(name).zip(span))?;
     let range = Range { snapshot: database.store().snapshot(), id, name, span };
     let range = blocking(move || range.found()).await?;
-    let (sender, receiver) = mpsc::channel(PARTS_QUEUED_MAX);
-    tokio::spawn(async move {
-        let (name, ending) = (database.name().clone(), database.ending());
-        drop(database);
-        let outcome = tokio::select! {
-            biased;
-            ending = ending => Err(door::ended(&name, ending)),
-            () = sender.closed() => return,
-            outcome = feed(&sender, range, stall_max) => outcome,
-        };
-        if let Err(error) = outcome {
-            // A client that is gone needs no error.
-            let _ = sender.send(Err(error.into())).await;
-        }
-    });
-    Ok(ReceiverStream::new(receiver))
+    Ok(feeding::parts(database, PARTS_QUEUED_MAX, |sender| feed(sender, range, stall_max)))
 }
 
 async fn feed(
-    sender: &mpsc::Sender<Result<wire::GetTimeSeriesRangeResponse, Status>>,
+    sender: Feeder<wire::GetTimeSeriesRangeResponse>,
     range: Range,
     stall_max: Duration,
 ) -> Result<(), WireError> {
     let range = Arc::new(range);
     let mut left = Some(range.span);
     while let Some(span) = left {
-        let Some(room) = pace::room(sender, stall_max).await? else { return Ok(()) };
+        let Some(room) = pace::room(&sender, stall_max).await? else { return Ok(()) };
         let range = Arc::clone(&range);
         let part = blocking(move || range.part(span).map_err(|error| failure::store(&error)));
         let (entries, behind) = part.await?;

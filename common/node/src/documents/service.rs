@@ -19,14 +19,14 @@ use super::{
     counters,
     local::{compare_exchange, identities},
     read, revisions, series,
-    stream::{self, Parts, Streamed},
+    stream::{self, Streamed},
     watch,
     write::{self, Place},
 };
 use crate::{
     access::Level,
     catalog::{Catalog, Database},
-    control::{door, pace::CLIENT_STALL_MAX},
+    control::{door, feeding::Parts, pace::CLIENT_STALL_MAX},
 };
 
 /// Reads and writes the documents of a service's databases.

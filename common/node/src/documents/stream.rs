@@ -20,20 +20,16 @@ use jackdaw_proto::{
     documents::{StreamDocumentsRequest, StreamDocumentsResponse},
     wire::WireError,
 };
-use tokio::sync::mpsc;
-use tokio_stream::wrappers::ReceiverStream;
-use tonic::Status;
 
 use super::{PARTS_QUEUED_MAX, read::prefix};
 use crate::{
     catalog::Database,
-    control::{blocking, door, failure, pace},
+    control::{
+        blocking, failure,
+        feeding::{self, Feeder, Parts},
+        pace,
+    },
 };
-
-type Sender = mpsc::Sender<Result<StreamDocumentsResponse, Status>>;
-
-/// Parts on their way to a client.
-pub(super) type Parts<T> = ReceiverStream<Result<T, Status>>;
 
 /// What a stream is of.
 #[derive(Clone, Debug)]
@@ -78,29 +74,17 @@ pub(super) fn stream(
     streamed: Streamed,
     stall_max: Duration,
 ) -> Parts<StreamDocumentsResponse> {
-    let (sender, receiver) = mpsc::channel(PARTS_QUEUED_MAX);
-    tokio::spawn(async move {
-        let name = database.name().clone();
-        let reader = Reader::new(database.store().snapshot(), streamed);
-        let ending = database.ending();
-        drop(database);
-        let outcome = tokio::select! {
-            biased;
-            ending = ending => Err(door::ended(&name, ending)),
-            () = sender.closed() => return,
-            outcome = feed(&sender, reader, stall_max) => outcome,
-        };
-        if let Err(error) = outcome {
-            // A client that is gone needs no error.
-            let _ = sender.send(Err(error.into())).await;
-        }
-    });
-    ReceiverStream::new(receiver)
+    let reader = Reader::new(database.store().snapshot(), streamed);
+    feeding::parts(database, PARTS_QUEUED_MAX, |sender| feed(sender, reader, stall_max))
 }
 
-async fn feed(sender: &Sender, mut reader: Reader, stall_max: Duration) -> Result<(), WireError> {
+async fn feed(
+    sender: Feeder<StreamDocumentsResponse>,
+    mut reader: Reader,
+    stall_max: Duration,
+) -> Result<(), WireError> {
     loop {
-        let Some(room) = pace::room(sender, stall_max).await? else { return Ok(()) };
+        let Some(room) = pace::room(&sender, stall_max).await? else { return Ok(()) };
         // Each step is waited for on its own: whoever dropped this future by then ends it here.
         let (part, is_last) = loop {
             let step = blocking(move || {

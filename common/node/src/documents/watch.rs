@@ -17,17 +17,16 @@ use jackdaw_proto::{
     wire::{Reason, WireError},
 };
 use jackdaw_store::{Snapshot, Store, StoreError};
-use tokio::sync::mpsc;
-use tokio_stream::wrappers::ReceiverStream;
-use tonic::Status;
 
-use super::{PART_BYTES, PART_CHANGES_MAX, PARTS_QUEUED_MAX, STEP_ROWS_MAX, stream::Parts};
+use super::{PART_BYTES, PART_CHANGES_MAX, PARTS_QUEUED_MAX, STEP_ROWS_MAX};
 use crate::{
     catalog::Database,
-    control::{blocking, door, failure, pace},
+    control::{
+        blocking, failure,
+        feeding::{self, Feeder, Parts},
+        pace,
+    },
 };
-
-type Sender = mpsc::Sender<Result<WatchChangesResponse, Status>>;
 
 /// The changes after an etag, or from now on, for a client that takes a part within `stall_max`.
 ///
@@ -47,21 +46,10 @@ pub(super) fn watch(
             .filter(|after| *after <= last)
             .ok_or_else(|| not_issued(after, last))?,
     };
-    let (sender, receiver) = mpsc::channel(PARTS_QUEUED_MAX);
-    tokio::spawn(async move {
-        let (name, store) = (database.name().clone(), database.store().clone());
-        let ending = database.ending();
-        drop(database);
-        let error = tokio::select! {
-            biased;
-            ending = ending => door::ended(&name, ending),
-            () = sender.closed() => return,
-            error = follow(&sender, store, after, stall_max) => error,
-        };
-        // A client that is gone needs no error.
-        let _ = sender.send(Err(error.into())).await;
-    });
-    Ok(ReceiverStream::new(receiver))
+    let store = database.store().clone();
+    Ok(feeding::parts(database, PARTS_QUEUED_MAX, async move |sender| {
+        Err(follow(sender, store, after, stall_max).await)
+    }))
 }
 
 fn not_issued(after: u64, last: Etag) -> WireError {
@@ -70,7 +58,12 @@ fn not_issued(after: u64, last: Etag) -> WireError {
 }
 
 /// Reports until it cannot; answers why.
-async fn follow(sender: &Sender, store: Store, after: Etag, stall_max: Duration) -> WireError {
+async fn follow(
+    sender: Feeder<WatchChangesResponse>,
+    store: Store,
+    after: Etag,
+    stall_max: Duration,
+) -> WireError {
     let mut published = store.subscribe();
     let mut reported = after;
     let mut first = true;
@@ -87,7 +80,7 @@ async fn follow(sender: &Sender, store: Store, after: Etag, stall_max: Duration)
             };
             let last = Etag::new(response.last_etag).unwrap_or(reported);
             if first || last > reported {
-                match pace::room(sender, stall_max).await {
+                match pace::room(&sender, stall_max).await {
                     Ok(Some(room)) => room.send(Ok(response)),
                     // The client being gone, `watch` ends this.
                     Ok(None) => {}

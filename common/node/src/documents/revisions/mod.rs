@@ -19,11 +19,8 @@ use jackdaw_store::{
     tables::{changes::ChangeRow, revisions::Revision},
 };
 use prost::Message as _;
-use tokio::sync::mpsc;
-use tokio_stream::wrappers::ReceiverStream;
-use tonic::Status;
 
-use super::{PAGE_BYTES_MAX, PARTS_QUEUED_MAX, stream::Parts};
+use super::{PAGE_BYTES_MAX, PARTS_QUEUED_MAX};
 pub(super) use derived::Derived;
 pub(super) use put::new_revision;
 pub(super) use stream::stream;
@@ -31,7 +28,9 @@ pub(super) use stream::stream;
 use crate::{
     catalog::Database,
     control::{
-        blocking, door, editing, failure, pace,
+        blocking, editing, failure,
+        feeding::{self, Feeder, Parts},
+        pace,
         paging::{Page, Scope},
     },
 };
@@ -182,34 +181,19 @@ pub(super) fn enforce(
     database: Arc<Database>,
     stall_max: Duration,
 ) -> Parts<wire::EnforceRevisionsResponse> {
-    let (sender, receiver) = mpsc::channel(PARTS_QUEUED_MAX);
-    tokio::spawn(async move {
-        let (name, store) = (database.name().clone(), database.store().clone());
-        let ending = database.ending();
-        drop(database);
-        let outcome = tokio::select! {
-            biased;
-            ending = ending => Err(door::ended(&name, ending)),
-            () = sender.closed() => return,
-            outcome = steps(&sender, &store, stall_max) => outcome,
-        };
-        if let Err(error) = outcome {
-            // A client that is gone needs no error.
-            let _ = sender.send(Err(error.into())).await;
-        }
-    });
-    ReceiverStream::new(receiver)
+    let store = database.store().clone();
+    feeding::parts(database, PARTS_QUEUED_MAX, |sender| steps(sender, store, stall_max))
 }
 
 async fn steps(
-    sender: &mpsc::Sender<Result<wire::EnforceRevisionsResponse, Status>>,
-    store: &Store,
+    sender: Feeder<wire::EnforceRevisionsResponse>,
+    store: Store,
     stall_max: Duration,
 ) -> Result<(), WireError> {
     let mut response = wire::EnforceRevisionsResponse::default();
     let mut step = Enforce::default();
     loop {
-        let Some(room) = pace::room(sender, stall_max).await? else { return Ok(()) };
+        let Some(room) = pace::room(&sender, stall_max).await? else { return Ok(()) };
         let done = store.enforce_revisions(step).await;
         let done = done.map_err(|jackdaw_store::EnforceError::Store(it)| failure::store(&it))?;
         response.documents += done.documents;

@@ -7,18 +7,17 @@ use jackdaw_common::{ChangeVector, DocumentId};
 use jackdaw_proto::{convert::documents::revisions as convert, documents as wire, wire::WireError};
 use jackdaw_store::{Snapshot, StoreError};
 use prost::Message as _;
-use tokio::sync::mpsc;
-use tokio_stream::wrappers::ReceiverStream;
-use tonic::Status;
 
 use super::derived;
 use crate::{
     catalog::Database,
-    control::{blocking, door, failure, pace},
-    documents::{PART_BYTES, PARTS_QUEUED_MAX, STEP_ROWS_MAX, stream::Parts},
+    control::{
+        blocking, failure,
+        feeding::{self, Feeder, Parts},
+        pace,
+    },
+    documents::{PART_BYTES, PARTS_QUEUED_MAX, STEP_ROWS_MAX},
 };
-
-type Sender = mpsc::Sender<Result<wire::StreamRevisionsResponse, Status>>;
 
 /// The revisions of the documents whose keys begin with `prefix`, for a client that takes a part
 /// within `stall_max`.
@@ -27,29 +26,17 @@ pub(in crate::documents) fn stream(
     prefix: String,
     stall_max: Duration,
 ) -> Parts<wire::StreamRevisionsResponse> {
-    let (sender, receiver) = mpsc::channel(PARTS_QUEUED_MAX);
-    tokio::spawn(async move {
-        let name = database.name().clone();
-        let reader = Reader::new(database.store().snapshot(), prefix);
-        let ending = database.ending();
-        drop(database);
-        let outcome = tokio::select! {
-            biased;
-            ending = ending => Err(door::ended(&name, ending)),
-            () = sender.closed() => return,
-            outcome = feed(&sender, reader, stall_max) => outcome,
-        };
-        if let Err(error) = outcome {
-            // A client that is gone needs no error.
-            let _ = sender.send(Err(error.into())).await;
-        }
-    });
-    ReceiverStream::new(receiver)
+    let reader = Reader::new(database.store().snapshot(), prefix);
+    feeding::parts(database, PARTS_QUEUED_MAX, |sender| feed(sender, reader, stall_max))
 }
 
-async fn feed(sender: &Sender, mut reader: Reader, stall_max: Duration) -> Result<(), WireError> {
+async fn feed(
+    sender: Feeder<wire::StreamRevisionsResponse>,
+    mut reader: Reader,
+    stall_max: Duration,
+) -> Result<(), WireError> {
     loop {
-        let Some(room) = pace::room(sender, stall_max).await? else { return Ok(()) };
+        let Some(room) = pace::room(&sender, stall_max).await? else { return Ok(()) };
         let step = blocking(move || {
             let part = reader.part().map_err(|error| failure::store(&error))?;
             Ok((reader, part))
