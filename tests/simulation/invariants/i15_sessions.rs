@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use jackdaw_common::DatabaseId;
 
 use super::{Check, Invariant, holds};
-use crate::oracle::truth::{Commit, Truth};
+use crate::oracle::{commit::Commit, truth::Truth};
 
 /// The newest session of each destination and source.
 #[derive(Default)]

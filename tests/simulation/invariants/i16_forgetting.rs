@@ -4,10 +4,7 @@
 use jackdaw_common::Etag;
 
 use super::{Check, Invariant, holds};
-use crate::oracle::{
-    now,
-    truth::{Commit, Truth},
-};
+use crate::oracle::{commit::Commit, now, truth::Truth};
 
 pub(super) struct Forgetting;
 

@@ -8,7 +8,8 @@ use jackdaw_store::Written;
 use super::{Check, Invariant, holds};
 use crate::oracle::{
     Connection, Frame,
-    truth::{Commit, Truth, cursors_of},
+    commit::Commit,
+    truth::{Truth, cursors_of},
 };
 
 pub(super) struct Durable;

@@ -3,7 +3,7 @@
 use std::ops::Bound;
 
 use super::{Check, Invariant, holds};
-use crate::oracle::truth::{Commit, Truth};
+use crate::oracle::{commit::Commit, truth::Truth};
 
 pub(super) struct Vector;
 

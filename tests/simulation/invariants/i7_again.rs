@@ -6,9 +6,10 @@ use jackdaw_common::{ChangeVector, Etag};
 
 use super::{Check, Invariant, holds};
 use crate::oracle::{
+    commit::Commit,
     parts::Part,
     revisions::Revised,
-    truth::{Change, Commit, Key, Truth},
+    truth::{Change, Key, Truth},
 };
 
 /// What a version is known by: what it is of, and its vector. Pieces of a series that was cut have

@@ -9,7 +9,10 @@ use std::collections::BTreeMap;
 use jackdaw_common::{ContentHash, Etag};
 
 use super::{Check, Invariant, holds};
-use crate::oracle::truth::{Commit, Heads, Key, Truth};
+use crate::oracle::{
+    commit::Commit,
+    truth::{Heads, Key, Truth},
+};
 
 /// What distinguishes one state of a set of documents from another.
 type Fingerprint = u128;

@@ -19,10 +19,7 @@ mod restores;
 use jackdaw_common::DatabaseId;
 use jackdaw_store::{Written, tables::header::Header};
 
-use crate::oracle::{
-    Connection, Frame,
-    truth::{Commit, Truth},
-};
+use crate::oracle::{Connection, Frame, commit::Commit, truth::Truth};
 pub(crate) use i8_whole::writer;
 pub(crate) use i10_quiet::Traffic;
 pub(crate) use kept::{contents::left_over, revisions::relisted};

@@ -9,9 +9,10 @@ use jackdaw_store::Snapshot;
 use super::{Check, Invariant, holds, writer};
 use crate::disk::Seen;
 use crate::oracle::{
+    commit::Commit,
     model::{Heard, is_shared},
     parts::{Place, Spanned, counter_print, entry_digest, entry_print},
-    truth::{Commit, Edge, Key, Truth, merged},
+    truth::{Edge, Key, Truth, merged},
 };
 
 pub(super) struct Account;

@@ -6,10 +6,7 @@ use std::collections::BTreeSet;
 use jackdaw_common::{DatabaseId, frame::ToReceiver};
 
 use super::{Check, Invariant, holds, i8_whole::writer};
-use crate::oracle::{
-    Connection, Frame,
-    truth::{Commit, Truth},
-};
+use crate::oracle::{Connection, Frame, commit::Commit, truth::Truth};
 
 /// Who has more of a source than it went back to lets no session begin until that is declared.
 pub(super) struct Forks;

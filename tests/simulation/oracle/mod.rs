@@ -1,5 +1,6 @@
 //! Who watches: gets told of every commit, read, answer and frame, and asks every invariant.
 
+pub(crate) mod commit;
 mod contents;
 pub(crate) mod model;
 pub(crate) mod parts;
@@ -20,8 +21,9 @@ use crate::{
     invariants::{self, Invariant},
     log::Log,
 };
+use commit::Commit;
 use model::Mark;
-use truth::{Commit, Edge, Truth};
+use truth::{Edge, Truth};
 
 /// An invariant that does not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -17,11 +17,12 @@ use jackdaw_store::{
 
 use super::{
     Frame,
+    commit::Commit,
     contents::Contents,
     model::{Mark, Model, Replayed, Transaction},
-    parts::{Part, Parts, Place, Print, Says, says},
+    parts::{Part, Parts, Place, Says, says},
     restores::Restores,
-    revisions::{Kept, Revised, Revisions, kept_by, minted},
+    revisions::{Revised, Revisions, kept_by, minted},
 };
 use crate::disk::Seen;
 
@@ -162,32 +163,6 @@ pub(crate) struct Edge {
     pub(crate) from: usize,
     pub(crate) to: usize,
     pub(crate) task: u64,
-}
-
-/// What one commit has changed.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Commit {
-    pub(crate) node: usize,
-    /// Changes that were not there before.
-    pub(crate) changes: Vec<Etag>,
-    /// Documents whose heads were written, and what they were before.
-    pub(crate) before: BTreeMap<Key, Option<Heads>>,
-    /// Documents of whose revisions something was written.
-    pub(crate) revised: BTreeSet<Key>,
-    /// Rows that said that revisions are removed, and are forgotten.
-    pub(crate) trims: Vec<(Key, Etag)>,
-    /// Revisions that are gone.
-    pub(crate) gone: Vec<(Key, Kept)>,
-    /// Documents that have become what they were long before.
-    pub(crate) returned: Vec<(Key, Held)>,
-    /// Counters and segments that were written or removed.
-    pub(crate) places: BTreeSet<Place>,
-    /// What that changes of what documents show of them.
-    pub(crate) shown: BTreeMap<Key, Print>,
-    /// What clients' transactions in it have come to, by their first etags.
-    pub(crate) replayed: BTreeMap<Etag, Result<Replayed, String>>,
-    /// How far the database was.
-    pub(crate) standing: Option<Standing>,
 }
 
 pub(crate) fn merged(heads: &[Held]) -> ChangeVector {

@@ -10,11 +10,7 @@ use jackdaw_store::{
 use super::super::{Check, Invariant, holds, writer};
 use crate::{
     disk::Seen,
-    oracle::{
-        model::Attached,
-        now,
-        truth::{Commit, Truth},
-    },
+    oracle::{commit::Commit, model::Attached, now, truth::Truth},
 };
 
 pub(in crate::invariants) struct Counts;

@@ -13,9 +13,10 @@ use super::super::{Check, Invariant, holds};
 use crate::{
     disk::Seen,
     oracle::{
+        commit::Commit,
         now,
         revisions::Revised,
-        truth::{Commit, Held, Truth},
+        truth::{Held, Truth},
     },
 };
 

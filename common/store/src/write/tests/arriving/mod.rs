@@ -2,7 +2,9 @@
 
 mod applying;
 mod conflicts;
+mod keeping;
 mod lineage;
+mod parts;
 mod reconciling;
 mod revisions;
 mod sessions;
