@@ -4,8 +4,8 @@
 //!   feeder task ── a step, off the runtime ──► bounded queue ──► the response stream
 //! ```
 //!
-//! A feeder ends, and lets go of what it holds, when its client is gone, when the database ends, and
-//! by itself when the client takes nothing for too long: see [`super::pace`].
+//! A feeder ends, and lets go of what it holds, when its client is gone, when the database ends,
+//! and by itself when the client takes nothing for too long: see [`super::pace`].
 
 use std::sync::Arc;
 

@@ -24,8 +24,8 @@ async fn some(store: &Store, random: &mut Random, number: u64) {
     write(store, commands.collect()).await;
 }
 
-/// Sends the next batch; what was acknowledged is written down at `from` now and then, and deletions are
-/// forgotten.
+/// Sends the next batch; what was acknowledged is written down at `from` now and then, and
+/// deletions are forgotten.
 async fn relay(
     from: &Store,
     to: &Store,
