@@ -204,7 +204,7 @@ impl Engine for Embedded {
         }
         // Still under the lock: nothing is half applied now, see the head of this module.
         self.published.store(Arc::new(View::new(&self.database, &self.keyspaces)));
-        self.pressure.relieve(&self.keyspaces);
+        self.pressure.relieve(&self.database, &self.keyspaces);
         Ok(())
     }
 

@@ -82,8 +82,9 @@ impl ChangeRow {
         let version = &self.version;
         let attachments = &version.attachments;
         let listed = attachments.encoded_bytes_max();
+        let kept = version.kept.as_ref().map_or(0, |kept| kept.parts.bytes());
         let texts = 160 + version.id.as_str().len();
-        let mut row = RowWriter::new(texts + version.content.bytes() + listed);
+        let mut row = RowWriter::new(texts + version.content.bytes() + listed + kept);
         row.byte(self.bits());
         row.etag(self.transaction.first);
         row.varint(u64::from(self.transaction.rows));

@@ -17,6 +17,8 @@ use xxhash_rust::xxh3::xxh3_64;
 const VERSION: u8 = 1;
 /// Bytes of the checksum at the end of a row.
 const CHECKSUM_BYTES: usize = 8;
+/// A row may have spare room of one such part of its length.
+const SPARE_PARTS: usize = 8;
 
 /// A row that does not read back.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
@@ -75,11 +77,17 @@ impl RowWriter {
         self.string(&value.to_bytes());
     }
 
-    /// The row with its checksum.
+    /// The row with its checksum. It stays in the engine's memory for a while, with whatever room
+    /// it was given: where that is much more than it takes, it is copied.
     pub(crate) fn seal(mut self) -> Bytes {
         let checksum = xxh3_64(&self.0);
         self.0.put_u64(checksum);
-        self.0.freeze()
+        let room = self.0.capacity() - self.0.len();
+        if room > self.0.len() / SPARE_PARTS {
+            Bytes::copy_from_slice(&self.0)
+        } else {
+            self.0.freeze()
+        }
     }
 }
 

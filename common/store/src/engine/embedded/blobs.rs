@@ -37,13 +37,16 @@ struct Folder {
     reserve_bytes: u64,
     /// Parts that are open.
     open: Mutex<HashSet<String>>,
+    /// Folders of contents whose own entries are durable, and those of all that lead to them.
+    durable: Mutex<HashSet<PathBuf>>,
 }
 
 impl FileBlobs {
     /// Those beside the tables in `path`, which leave so many bytes free on the disk.
     pub(super) fn new(path: &Path, reserve_bytes: u64) -> Self {
         let path = path.to_path_buf();
-        Self(Arc::new(Folder { path, reserve_bytes, open: Mutex::default() }))
+        let (open, durable) = Default::default();
+        Self(Arc::new(Folder { path, reserve_bytes, open, durable }))
     }
 }
 
@@ -83,10 +86,21 @@ impl Folder {
         io_while("writing a content")(error)
     }
 
-    /// Makes the entries of a folder durable, and those that lead to it from the database's.
+    /// Makes the entries of a folder durable, and those that lead to it from the database's, which
+    /// are so once and for all: who makes the folder need not be who syncs it first.
     fn sync(&self, folder: &Path) -> io::Result<()> {
-        let ancestors = folder.ancestors();
-        ancestors.take_while(|it| it.starts_with(&self.path)).try_for_each(sync_entries)
+        sync_entries(folder)?;
+        if self.durable().contains(folder) {
+            return Ok(());
+        }
+        let above = folder.ancestors().skip(1);
+        above.take_while(|it| it.starts_with(&self.path)).try_for_each(sync_entries)?;
+        self.durable().insert(folder.to_path_buf());
+        Ok(())
+    }
+
+    fn durable(&self) -> MutexGuard<'_, HashSet<PathBuf>> {
+        self.durable.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -237,7 +251,11 @@ impl Part for Open {
             fs::rename(self.claim.path(), place)?;
             self.claim.folder.sync(&folder)
         };
-        kept().map_err(io_while("keeping a content"))
+        // The file system may find only now that there is no room for what it took.
+        kept().map_err(|error| match error.kind() {
+            io::ErrorKind::StorageFull => self.claim.folder.refused(error, 0),
+            _ => io_while("keeping a content")(error),
+        })
     }
 }
 

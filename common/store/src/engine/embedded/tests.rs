@@ -3,6 +3,7 @@
 mod crash_images;
 mod failing;
 mod journals;
+mod memory;
 mod opening;
 mod tables;
 
