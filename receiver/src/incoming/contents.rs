@@ -228,14 +228,13 @@ fn look_up(
     let snapshot = store.snapshot();
     let mut brought = Brought::default();
     let mut needs = VecDeque::new();
-    let mut pinned = false;
     for (index, blob) in (0..).zip(&blobs) {
         if let Some(content) = snapshot.content(&blob.hash)? {
             if content.size() != blob.size {
                 let what = "are of another size than they are here";
                 return Err(IncomingError::Contents { number, what });
             }
-            pinned = true;
+            brought.pin(content)?;
         } else if let Some(staged) = on_the_way.iter().find_map(|it| it.staged(&blob.hash)) {
             if staged.size() != blob.size {
                 let what = "are of another size than they are here";
@@ -250,9 +249,6 @@ fn look_up(
             let offset = if goes_on { offset } else { 0 };
             needs.push_back(NeededBlob { index, offset });
         }
-    }
-    if pinned {
-        brought.pin(snapshot);
     }
     Ok(Arriving { number, blobs, needs, told: false, staging: None, inline: 0, brought })
 }

@@ -19,14 +19,14 @@ use std::{
     collections::{HashMap, HashSet},
     fmt, io,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
 
 use bytes::Bytes;
-use jackdaw_common::{BlobHash, RunId};
+use jackdaw_common::{BlobHash, RunId, limits::BATCH_INLINE_BYTES_MAX};
 use xxhash_rust::xxh3::Xxh3;
 
 pub(crate) use epoch::Epoch;
@@ -50,6 +50,8 @@ pub(crate) struct Contents {
     run: RunId,
     named: AtomicU64,
     fates: Mutex<Fates>,
+    /// Why nothing may be committed any more.
+    broken: OnceLock<String>,
 }
 
 /// What becomes of contents that no row names.
@@ -66,7 +68,25 @@ struct Fates {
 impl Contents {
     /// Those of an engine, for a database that is opened in `run`.
     pub(crate) fn new(blobs: Arc<dyn Blobs>, run: RunId) -> Arc<Self> {
-        Arc::new(Self { blobs, run, named: AtomicU64::new(0), fates: Mutex::default() })
+        let (named, fates, broken) = Default::default();
+        Arc::new(Self { blobs, run, named, fates, broken })
+    }
+
+    /// A content could not be made durable. A file system tells of a failed sync once, and somebody
+    /// else's may have been about the same folder: nothing is believed any more (invariant I14).
+    fn fail(&self, error: &EngineError) {
+        let reason = format!("a content could not be made durable: {error:?}");
+        if self.broken.set(reason).is_ok() {
+            tracing::error!(?error, "the database is closed for writing");
+        }
+    }
+
+    /// Whether what was kept may be believed to be durable.
+    pub(crate) fn check(&self) -> Result<(), EngineError> {
+        match self.broken.get() {
+            Some(reason) => Err(EngineError::Poisoned { reason: reason.clone() }),
+            None => Ok(()),
+        }
     }
 
     /// Removes what a crash has left: contents that no row of `rows` names, and parts that nobody
@@ -78,9 +98,6 @@ impl Contents {
             }
         }
         let kept = self.blobs.list()?;
-        if kept.is_empty() {
-            return Ok(());
-        }
         let mut named = HashSet::new();
         for row in rows.scan(keys::BLOBS, ScanRange::all(), Direction::Forward) {
             let (key, row) = row?;
@@ -89,9 +106,14 @@ impl Contents {
                 named.insert(blob);
             }
         }
-        for blob in kept.into_iter().filter(|blob| !named.contains(blob)) {
-            tracing::info!(%blob, "removing a content that nothing refers to");
-            self.blobs.remove(blob)?;
+        for blob in &kept {
+            if !named.remove(blob) {
+                tracing::info!(%blob, "removing a content that nothing refers to");
+                self.blobs.remove(*blob)?;
+            }
+        }
+        for blob in named {
+            tracing::error!(%blob, "a content is missing: somebody else has removed its file");
         }
         Ok(())
     }
@@ -198,7 +220,9 @@ pub(crate) struct Adopted {
 #[derive(Clone, Default)]
 pub struct Brought {
     staged: HashMap<BlobHash, Arc<Staged>>,
-    seen: Vec<Snapshot>,
+    seen: HashMap<BlobHash, Content>,
+    /// Of those that are seen, bytes that were read.
+    read: usize,
 }
 
 impl Brought {
@@ -207,14 +231,24 @@ impl Brought {
         self.staged.insert(staged.hash(), staged);
     }
 
-    /// Those of a snapshot, which must not go meanwhile.
-    pub fn pin(&mut self, snapshot: Snapshot) {
-        self.seen.push(snapshot);
+    /// One that is there, and must not go meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be read.
+    pub fn pin(&mut self, content: Content) -> Result<(), StoreError> {
+        let content =
+            if self.read < BATCH_INLINE_BYTES_MAX { content.read_out()? } else { content };
+        if let Lies::Read(bytes) = &content.lies {
+            self.read += bytes.len();
+        }
+        self.seen.insert(content.hash, content);
+        Ok(())
     }
 
     /// Bytes of those that are in memory.
     pub(crate) fn inline_bytes(&self) -> usize {
-        self.staged.values().map(|staged| staged.inline_bytes()).sum()
+        self.staged.values().map(|staged| staged.inline_bytes()).sum::<usize>() + self.read
     }
 
     /// One that was staged, by hash.
@@ -222,29 +256,36 @@ impl Brought {
         self.staged.get(hash)
     }
 
-    /// One that a snapshot has.
-    pub(crate) fn seen(&self, hash: &BlobHash) -> Result<Option<Content>, StoreError> {
-        for snapshot in &self.seen {
-            if let Some(content) = snapshot.content(hash)? {
-                return Ok(Some(content));
-            }
-        }
-        Ok(None)
+    /// One that was there.
+    pub(crate) fn seen(&self, hash: &BlobHash) -> Option<&Content> {
+        self.seen.get(hash)
     }
 }
 
 impl fmt::Debug for Brought {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Brought({} staged, {} snapshots)", self.staged.len(), self.seen.len())
+        write!(f, "Brought({} staged, {} seen)", self.staged.len(), self.seen.len())
     }
 }
 
 /// A content as a snapshot has it; it stays as long as this does.
 #[derive(Clone)]
 pub struct Content {
-    snapshot: Snapshot,
     hash: BlobHash,
     row: BlobRow,
+    lies: Lies,
+}
+
+/// Where a content is read. A snapshot is held for as short as can be: what is written meanwhile
+/// stays in memory.
+#[derive(Clone)]
+enum Lies {
+    /// In a file, which stays while the epoch does.
+    Beside(BlobId, Arc<Epoch>),
+    /// In a row.
+    Inline(Snapshot),
+    /// In a row that was read.
+    Read(Bytes),
 }
 
 impl fmt::Debug for Content {
@@ -280,7 +321,7 @@ impl Content {
     ///
     /// It cannot be read.
     pub fn read(&self, offset: u64, bytes: usize) -> Result<Bytes, StoreError> {
-        let Place::Kept(blob) = self.row.place else {
+        let Lies::Beside(blob, epoch) = &self.lies else {
             let all = self.inline()?;
             let begin = usize::try_from(offset).map_or(all.len(), |begin| begin.min(all.len()));
             let end = begin.saturating_add(bytes).min(all.len());
@@ -288,7 +329,7 @@ impl Content {
         };
         let wanted = usize::try_from(self.row.size.saturating_sub(offset));
         let wanted = wanted.map_or(bytes, |left| left.min(bytes));
-        let read = self.snapshot.contents().blobs.read(blob, offset, bytes);
+        let read = epoch.contents().blobs.read(*blob, offset, bytes);
         let read = read.map_err(|error| self.unreadable(error))?;
         if read.len() != wanted {
             let what = format!("{} bytes at {offset} instead of {wanted}", read.len());
@@ -297,10 +338,24 @@ impl Content {
         Ok(read)
     }
 
-    /// The whole of one that lies in a row.
+    /// The same without a snapshot: what lies in a row is read.
+    pub(crate) fn read_out(self) -> Result<Self, StoreError> {
+        let lies = match &self.lies {
+            Lies::Inline(_) => Lies::Read(self.inline()?),
+            Lies::Beside(..) | Lies::Read(_) => return Ok(self),
+        };
+        Ok(Self { lies, ..self })
+    }
+
+    /// The whole of one that lies in a row; nothing of another.
     pub(crate) fn inline(&self) -> Result<Bytes, StoreError> {
+        let snapshot = match &self.lies {
+            Lies::Inline(snapshot) => snapshot,
+            Lies::Read(bytes) => return Ok(bytes.clone()),
+            Lies::Beside(..) => return Ok(Bytes::new()),
+        };
         let key = keys::blob(&self.hash);
-        let Some(row) = self.snapshot.engine().get(keys::CONTENTS, &key)? else {
+        let Some(row) = snapshot.engine().get(keys::CONTENTS, &key)? else {
             let what = "its row is missing".to_owned();
             return Err(StoreError::Content { hash: self.hash, what });
         };
@@ -333,7 +388,11 @@ impl Snapshot {
         let key = keys::blob(hash);
         let Some(row) = self.engine().get(keys::BLOBS, &key)? else { return Ok(None) };
         let row = BlobRow::decode(row).map_err(|error| corrupt(keys::BLOBS, &key, error))?;
-        Ok(Some(Content { snapshot: self.clone(), hash: *hash, row }))
+        let lies = match row.place {
+            Place::Kept(blob) => Lies::Beside(blob, Arc::clone(self.epoch())),
+            Place::Inline => Lies::Inline(self.clone()),
+        };
+        Ok(Some(Content { hash: *hash, row, lies }))
     }
 }
 

@@ -10,7 +10,7 @@ use jackdaw_common::{
 
 use super::{Contents, UPLOAD};
 use crate::{
-    engine::{BlobId, Part},
+    engine::{BlobId, EngineError, Part},
     error::StoreError,
     tables::blobs::Place,
 };
@@ -153,6 +153,9 @@ impl Staging {
                 let blob = contents.name();
                 contents.hold(blob);
                 if let Err(error) = part.keep(blob) {
+                    if !matches!(error, EngineError::NoSpace { .. }) {
+                        contents.fail(&error);
+                    }
                     contents.let_go(blob);
                     contents.remove(blob);
                     // Of a failed sync nobody is told twice: what is there must not be believed.

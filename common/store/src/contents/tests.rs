@@ -1,5 +1,7 @@
 //! Contents come, stay as long as something refers to them, and go.
 
+mod failing;
+
 use std::sync::Arc;
 
 use jackdaw_common::{Attachments, BlobHash};
@@ -254,7 +256,8 @@ fn a_content_does_not_go_between_have_and_use() {
                 let epoch = session(&store, 2).await.epoch;
                 let mut brought = Brought::default();
                 if pinned {
-                    brought.pin(store.snapshot());
+                    let content = store.snapshot().content(&BlobHash::of(&bytes)).unwrap();
+                    brought.pin(content.unwrap()).unwrap();
                 }
                 delete(&store, "a").await;
                 put(&store, "c", "{}").await;

@@ -245,6 +245,7 @@ impl Writer {
         }
         let (named, needless) = references::fates(&overlay)?;
         let contents = self.published.contents();
+        contents.check()?;
         let adopted = contents.adopt(&named);
         let held = overlay.release();
         if let Err(error) = self.engine.commit(overlay.into_batch()) {

@@ -12,7 +12,7 @@ use jackdaw_common::{Attachment, Attachments, BlobHash};
 
 use super::work::corrupt;
 use crate::{
-    contents::{Brought, Staged},
+    contents::{Brought, Content, Staged},
     engine::BlobId,
     error::StoreError,
     keys,
@@ -83,7 +83,7 @@ impl References {
         } else if let Some(staged) = self.brought.staged(hash) {
             Some(staged.size())
         } else {
-            self.brought.seen(hash)?.map(|content| content.size())
+            self.brought.seen(hash).map(Content::size)
         })
     }
 
@@ -139,11 +139,9 @@ fn create(
     let (size, place, inline) = if let Some(staged) = brought.staged(hash) {
         overlay.hold(Arc::clone(staged));
         (staged.size(), staged.place(), staged.content().clone())
-    } else if let Some(content) = brought.seen(hash)? {
-        let place = content.place();
+    } else if let Some(content) = brought.seen(hash) {
         overlay.hold(content.clone());
-        let inline = if place == Place::Inline { content.inline()? } else { Default::default() };
-        (content.size(), place, inline)
+        (content.size(), content.place(), content.inline()?)
     } else {
         let what = "nothing has brought it".to_owned();
         return Err(StoreError::Content { hash: *hash, what });
