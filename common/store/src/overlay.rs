@@ -35,6 +35,9 @@ pub(crate) struct Overlay {
     /// back.
     order: [BTreeSet<Bytes>; ORDERED.len()],
     undo: Vec<Undo>,
+    /// Bytes that were written, and of those what stands; what was written again counts again.
+    bytes: usize,
+    kept: usize,
     /// What must not go before the group is committed.
     held: Vec<Box<dyn Any>>,
 }
@@ -51,7 +54,13 @@ impl Overlay {
     pub(crate) fn new(base: Arc<dyn Snapshot>) -> Self {
         let written = TABLES.iter().map(|_| HashMap::new()).collect();
         let order = Default::default();
-        Self { base, written, order, undo: Vec::new(), held: Vec::new() }
+        let (undo, held) = Default::default();
+        Self { base, written, order, undo, bytes: 0, kept: 0, held }
+    }
+
+    /// Bytes that were written since the last commit, about.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// The value at `key` as this group sees it.
@@ -141,17 +150,20 @@ impl Overlay {
         if let Some(at) = ORDERED.iter().position(|ordered| *ordered == table) {
             self.order[at].insert(key.clone());
         }
+        self.bytes += key.len() + value.as_ref().map_or(0, Bytes::len);
         let before = self.written[place(table)].insert(key.clone(), value);
         self.undo.push(Undo { table, key, before });
     }
 
     /// What the intent wrote stands.
     pub(crate) fn keep(&mut self) {
+        self.kept = self.bytes;
         self.undo.clear();
     }
 
     /// Takes back what was written since the last `keep`.
     pub(crate) fn take_back(&mut self) {
+        self.bytes = self.kept;
         while let Some(Undo { table, key, before }) = self.undo.pop() {
             let rows = &mut self.written[place(table)];
             match before {

@@ -24,7 +24,9 @@ mod work;
 use std::sync::Arc;
 
 use jackdaw_common::{
-    IdentityName, IncarnationId, RunId, Timestamp, clock::Clock, limits::RUN_MILLIS_MAX,
+    IdentityName, IncarnationId, RunId, Timestamp,
+    clock::Clock,
+    limits::{GROUP_BYTES_MAX, RUN_MILLIS_MAX},
 };
 use tokio::sync::oneshot;
 use xxhash_rust::xxh3::Xxh3;
@@ -138,21 +140,53 @@ impl Writer {
     }
 
     /// Carries out one group: all of it is durable, and `publish` has been called with the view of
-    /// it, when the answers go out.
+    /// it, when the answers go out. In several commits where it writes more than one should.
     ///
     /// # Errors
     ///
-    /// Why nothing of the group was committed. All waiters have been told.
+    /// Why nothing of a commit was written. All waiters have been told.
     pub(crate) fn execute(
         &mut self,
         intents: Vec<Intent>,
-        publish: impl FnOnce(&Snapshot),
+        mut publish: impl FnMut(&Snapshot),
+    ) -> Result<(), StoreError> {
+        let mut intents = intents.into_iter();
+        let mut outcome = Ok(());
+        loop {
+            if let Err(failure) = self.commit_some(&mut intents, &mut publish) {
+                let ends = failure.is_final();
+                outcome = Err(failure);
+                if ends {
+                    break;
+                }
+            }
+            if intents.len() == 0 {
+                return outcome;
+            }
+        }
+        let mut overlay = Overlay::new(self.published.engine());
+        let mut header = self.published.header().clone();
+        for intent in intents {
+            self.decide(&mut overlay, &mut header, intent)(outcome.as_ref().err());
+        }
+        outcome
+    }
+
+    /// Carries out of `intents` what belongs into one commit.
+    fn commit_some(
+        &mut self,
+        intents: &mut impl Iterator<Item = Intent>,
+        publish: &mut impl FnMut(&Snapshot),
     ) -> Result<(), StoreError> {
         self.run_on();
         let mut overlay = Overlay::new(self.published.engine());
         let mut header = self.published.header().clone();
-        let mut answers = Vec::with_capacity(intents.len());
-        for intent in intents {
+        let mut answers = Vec::new();
+        // What an intent writes may be far more than what it asks: a document is written anew with
+        // everything that is attached to it.
+        while overlay.bytes() < GROUP_BYTES_MAX
+            && let Some(intent) = intents.next()
+        {
             answers.push(self.decide(&mut overlay, &mut header, intent));
         }
         let published = self.published.header().last_etag;

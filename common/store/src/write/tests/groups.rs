@@ -225,6 +225,33 @@ async fn a_batch_behind_a_newer_session_is_fenced() {
     assert_eq!(store.snapshot().cursor(source(2)).unwrap().unwrap().etag(), etag(4));
 }
 
+/// What intents write may be more than what they ask, as where a document is written anew with what
+/// is attached to it: no commit holds more than one of them beyond its bound.
+///
+/// Found by, planted: a group is one commit, whatever it writes.
+#[test]
+fn a_group_that_writes_much_is_committed_in_parts() {
+    let memory = Memory::new(&TABLES);
+    let mut writer = bare(&memory, 1);
+    let body = format!("{:?}", "x".repeat(12 << 20));
+    let ids = ["a", "b", "c", "d"];
+    let mut each = |command: fn(&str, &str) -> Command| {
+        let asked = ids.map(|id| {
+            let (reply, answer) = oneshot::channel();
+            (Intent::Transact(vec![command(id, &body)], reply), answer)
+        });
+        let (intents, answers): (Vec<_>, Vec<_>) = asked.into_iter().unzip();
+        let mut seen = Vec::new();
+        writer.execute(intents, |snapshot| seen.push(snapshot.header().last_etag)).unwrap();
+        for mut answer in answers {
+            answer.try_recv().unwrap().unwrap();
+        }
+        seen
+    };
+    assert_eq!(each(putting), [etag(3), etag(4)]);
+    assert_eq!(each(|id, _| putting(id, "{}")), [etag(8)]);
+}
+
 /// Any intents, in groups of any size, leave the very rows and answers that they leave one by one.
 mod any_grouping {
     use super::*;
