@@ -161,7 +161,7 @@ pub const WRITER_QUEUE_MAX: usize = 256;
 pub const WRITER_QUEUE_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// Bytes that one group commit takes together: more would only make its members wait.
-pub const GROUP_BYTES_MAX: usize = 32 * 1024 * 1024;
+pub const GROUP_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// Intents that one group commit takes together.
 pub const GROUP_INTENTS_MAX: usize = 128;
