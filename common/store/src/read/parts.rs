@@ -60,36 +60,71 @@ impl Snapshot {
         self.parts(keys::COUNTERS, keys::parts(id.key().as_bytes()), after.as_bytes())
     }
 
-    /// Whether one of the first counters of a document is not deleted; looks at so many at most.
+    /// Whether a document has a counter that is not deleted. Looks at all that are, up to that one.
     ///
     /// # Errors
     ///
     /// A row that does not read back, or the engine's.
-    pub fn has_counters(&self, id: &DocumentId, most: usize) -> Result<bool, StoreError> {
-        self.has_live::<Counter>(keys::COUNTERS, id, most)
+    pub fn has_counters(&self, id: &DocumentId) -> Result<bool, StoreError> {
+        self.has_live::<Counter>(keys::COUNTERS, id)
     }
 
-    /// Whether one of the first segments of a document has an entry; looks at so many at most.
+    /// Whether a document has a time series with an entry. Looks at all segments without one, up
+    /// to the first with one.
     ///
     /// # Errors
     ///
     /// A row that does not read back, or the engine's.
-    pub fn has_series(&self, id: &DocumentId, most: usize) -> Result<bool, StoreError> {
-        self.has_live::<Extent>(keys::SEGMENTS, id, most)
+    pub fn has_series(&self, id: &DocumentId) -> Result<bool, StoreError> {
+        self.has_live::<Extent>(keys::SEGMENTS, id)
     }
 
-    fn has_live<P: Part + Send>(
-        &self,
-        table: Table,
-        id: &DocumentId,
-        most: usize,
-    ) -> Result<bool, StoreError> {
-        for head in self.parts::<P>(table, keys::parts(id.key().as_bytes()), &[]).take(most) {
+    fn has_live<P: Part + Send>(&self, table: Table, id: &DocumentId) -> Result<bool, StoreError> {
+        for head in self.parts::<P>(table, keys::parts(id.key().as_bytes()), &[]) {
             if head?.part.live() > 0 {
                 return Ok(true);
             }
         }
         Ok(false)
+    }
+
+    /// The names of the time series of a document that have entries, in order, so many at most.
+    /// However many segments a series has, few are looked at.
+    ///
+    /// # Errors
+    ///
+    /// A row that does not read back, or the engine's.
+    pub fn series_names(
+        &self,
+        id: &DocumentId,
+        most: usize,
+    ) -> Result<Vec<SeriesName>, StoreError> {
+        let mut names: Vec<SeriesName> = Vec::new();
+        let mut after = String::new();
+        'begin: while names.len() < most {
+            let prefix = keys::parts(id.key().as_bytes());
+            let mut passed = 0;
+            for head in self.parts::<Extent>(keys::SEGMENTS, prefix, after.as_bytes()) {
+                let extent = head?.part;
+                if let Some(last) = names.last().filter(|last| **last == extent.name) {
+                    passed += 1;
+                    if passed == PASSED_MAX {
+                        after = behind(last.key());
+                        continue 'begin;
+                    }
+                    continue;
+                }
+                passed = 0;
+                if extent.bounds.is_some() {
+                    names.push(extent.name);
+                }
+                if names.len() == most {
+                    break;
+                }
+            }
+            break;
+        }
+        Ok(names)
     }
 
     /// The segments of a time series, by time.
@@ -108,8 +143,7 @@ impl Snapshot {
         id: &DocumentId,
         after: &str,
     ) -> impl Iterator<Item = Result<SeriesSummary, StoreError>> + Send + '_ {
-        // Behind all segments of that series.
-        let after = if after.is_empty() { String::new() } else { format!("{after}\u{1}") };
+        let after = if after.is_empty() { String::new() } else { behind(after) };
         let prefix = keys::parts(id.key().as_bytes());
         let mut segments = self.parts(keys::SEGMENTS, prefix, after.as_bytes()).peekable();
         std::iter::from_fn(move || {
@@ -196,6 +230,14 @@ impl Snapshot {
 }
 
 /// The segments of one series, summed up.
+/// Behind all segments of the series with that lower-cased name.
+fn behind(name: &str) -> String {
+    format!("{name}\u{1}")
+}
+
+/// Segments of a series that is known to have entries that are passed by before it is skipped.
+const PASSED_MAX: usize = 4;
+
 struct Summing {
     name: SeriesName,
     entries: u64,

@@ -12,14 +12,8 @@ use jackdaw_store::{
 };
 use serde::Serialize;
 
-use crate::documents::{PAGE_SCAN_MAX, PAGE_SERIES_ENTRIES_MAX};
-
 /// Counters, and time series, that metadata name of a document: more are listed elsewhere.
 const NAMED_MAX: usize = 1_000;
-
-/// Rows that are looked at for a flag: a read of a document costs little, also where very many
-/// counters of it were deleted.
-const FLAG_SCAN_MAX: usize = 1_000;
 
 /// What is to be said of a document.
 pub(in crate::documents) struct Derived {
@@ -42,11 +36,11 @@ impl Derived {
         let (mut has_counters, mut has_series) = (false, false);
         if snapshot.header().parts > 0 && whole {
             counters = counter_names(snapshot, id)?;
-            series = series_names(snapshot, id)?;
+            series = snapshot.series_names(id, NAMED_MAX)?;
             (has_counters, has_series) = (!counters.is_empty(), !series.is_empty());
         } else if snapshot.header().parts > 0 {
-            has_counters = snapshot.has_counters(id, FLAG_SCAN_MAX)?;
-            has_series = snapshot.has_series(id, FLAG_SCAN_MAX)?;
+            has_counters = snapshot.has_counters(id)?;
+            has_series = snapshot.has_series(id)?;
         }
         let attachments = &row.version.attachments;
         let mut flags = convert::flags(!attachments.is_empty(), has_counters, has_series);
@@ -84,26 +78,12 @@ impl Derived {
 
 fn counter_names(snapshot: &Snapshot, id: &DocumentId) -> Result<Vec<CounterName>, StoreError> {
     let mut names = Vec::new();
-    // Deleted ones are looked at too.
-    for head in snapshot.counters(id, "").take(PAGE_SCAN_MAX) {
+    for head in snapshot.counters(id, "") {
         let counter = head?.part;
         if !counter.partials.is_empty() {
             names.push(counter.name);
         }
         if names.len() == NAMED_MAX {
-            break;
-        }
-    }
-    Ok(names)
-}
-
-fn series_names(snapshot: &Snapshot, id: &DocumentId) -> Result<Vec<SeriesName>, StoreError> {
-    let (mut names, mut looked_at) = (Vec::new(), 0_u64);
-    for summary in snapshot.series(id, "").take(NAMED_MAX) {
-        let summary = summary?;
-        looked_at = looked_at.saturating_add(summary.entries);
-        names.push(summary.name);
-        if looked_at >= PAGE_SERIES_ENTRIES_MAX {
             break;
         }
     }

@@ -292,3 +292,45 @@ async fn what_a_document_had_goes_with_it() {
         assert_eq!((shown(store, "d", "heat").len(), shown(store, "d", "cold").len()), (0, 1));
     }
 }
+
+/// Whether a document has a counter or a series, and how they are called, is told as it is,
+/// whatever lies before (bug 49).
+///
+/// Found by, planted: the first 1,000 counters are looked at; series are counted to the end.
+#[tokio::test]
+async fn what_a_document_has_is_told_whatever_lies_before() {
+    let store = in_memory(1);
+    put(&store, "d", "1").await;
+    let has = || {
+        let (snapshot, id) = (store.snapshot(), id("d"));
+        let names = snapshot.series_names(&id, 3).unwrap();
+        let names: Vec<_> = names.iter().map(|name| name.as_str().to_owned()).collect();
+        (snapshot.has_counters(&id).unwrap(), snapshot.has_series(&id).unwrap(), names)
+    };
+    assert_eq!(has(), (false, false, Vec::new()));
+    let names: Vec<_> = (0..1_200).map(|number| format!("c{number:04}")).collect();
+    for some in names.chunks(300) {
+        store.transact(some.iter().map(|it| adding("d", it, 1)).collect()).await.unwrap();
+    }
+    wrote(&store, adding("d", "z", 1)).await;
+    for some in names.chunks(300) {
+        store.transact(some.iter().map(|it| uncounting("d", it)).collect()).await.unwrap();
+    }
+    assert!(has().0);
+    wrote(&store, uncounting("d", "z")).await;
+    assert!(!has().0);
+
+    wrote(&store, appending("d", "Gone", &[(1, &[1.0])])).await;
+    wrote(&store, clearing("d", "gone", Span::ALL)).await;
+    assert_eq!(has().2, [""; 0]);
+    for from in [0, 500, 1_000] {
+        wrote(&store, much(from, 500)).await;
+    }
+    wrote(&store, appending("d", "Heat2", &[(1, &[1.0])])).await;
+    wrote(&store, appending("d", "zone", &[(1, &[1.0])])).await;
+    wrote(&store, appending("d", "zones", &[(1, &[1.0])])).await;
+    assert!(segments(&store) > 5, "so many that the rest is skipped");
+    assert_eq!(has(), (false, true, ["heat", "Heat2", "zone"].map(String::from).to_vec()));
+    wrote(&store, clearing("d", "heat", Span::ALL)).await;
+    assert_eq!(has().2, ["Heat2", "zone", "zones"]);
+}
