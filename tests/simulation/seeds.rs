@@ -193,6 +193,7 @@ fn every_restore_holds() {
         assert!(fired.get(&setback).is_some_and(|count| *count >= 30), "{setback:?}: {fired:?}");
     }
     assert!(blocked >= 10 && reconciled >= 2, "{blocked} blocked, {reconciled} removed");
+    all_happened(&counts);
 }
 
 /// Documents whose deletion a source has forgotten are removed by full reconciles, in many seeds,
@@ -209,6 +210,16 @@ fn every_forgetting_source_reconciles() {
     outcomes.iter().for_each(|outcome| add(&mut counts, outcome.counts.clone()));
     println!("{counts:?}");
     assert!(alone || removed.len() >= 50 && all >= 75, "{} seeds, {all}", removed.len());
+    if !alone {
+        all_happened(&counts);
+    }
+}
+
+/// Everything that is counted of contents and revisions happened in a family of runs too.
+fn all_happened(counts: &Counts) {
+    for (kind, _) in COUNTS {
+        assert!(counts.get(kind).is_some_and(|count| *count > 0), "{kind}: {counts:?}");
+    }
 }
 
 /// What happens in a run depends on its seed and nothing else.

@@ -62,8 +62,9 @@ fn overwritten(truth: &Truth, commit: &Commit) -> Check {
                 let change = &truth.nodes[node].journal[etag];
                 change.key == *key && matches!(change.revised, Some(Revised::Removed(_)))
             });
-            let kept = truth.nodes[node].revisions.find(key, &held.vector).is_some();
-            holds(kept || removed, || format!("node {node} overwrote {key} {held:?}"))?;
+            let kept = truth.nodes[node].revisions.find(key, &held.vector);
+            let same = kept.is_some_and(|kept| held.hash == Some(kept.hash));
+            holds(same || removed, || format!("node {node} overwrote {key} {held:?}"))?;
         }
     }
     Ok(())
