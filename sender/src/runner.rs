@@ -97,6 +97,7 @@ impl Runner {
         let mut ownership = Ownership::new(self.store.clone(), self.key.task);
         let mut failures = 0;
         let mut attempt = 0;
+        let mut told = None;
         // Told that its generation is too low, a task asks again at once, but once only.
         let mut fenced = false;
         loop {
@@ -122,21 +123,23 @@ impl Runner {
             fenced = highest.is_some();
             failures = if accepted { 0 } else { failures + 1 };
             attempt += 1;
-            if self.wait(&error, failures).await {
+            if accepted {
+                told = None;
+            }
+            if self.wait(&error, failures, is_news(&mut told, &error)).await {
                 return;
             }
         }
     }
 
     /// Waits after a failure; true when it was told to stop meanwhile.
-    async fn wait(&mut self, error: &SessionError, failures: u32) -> bool {
+    async fn wait(&mut self, error: &SessionError, failures: u32, news: bool) -> bool {
         let millis = match error.retry() {
             Retry::Backoff => backoff_millis(failures, (self.random)()),
             Retry::Blocked => BACKOFF_MILLIS_MAX,
         };
-        let now = self.clock.now();
         let micros = i64::try_from(millis * 1_000).unwrap_or(i64::MAX);
-        self.report(error, failures, now, now.plus_micros(micros));
+        self.report(error, failures, news, self.clock.now().plus_micros(micros));
         tokio::select! {
             biased;
             () = self.stop.requested() => true,
@@ -144,11 +147,15 @@ impl Runner {
         }
     }
 
-    fn report(&self, error: &SessionError, failures: u32, now: Timestamp, next: Timestamp) {
+    /// Says why it failed, to people once: blocked for one reason it is tried again for ever.
+    fn report(&self, error: &SessionError, failures: u32, news: bool, next: Timestamp) {
+        let now = self.clock.now();
         let blocked = error.retry() == Retry::Blocked;
         let reason = error.reason().to_owned();
-        if blocked {
+        if blocked && news {
             tracing::error!(reason, %error, "task is blocked until somebody acts");
+        } else if blocked {
+            tracing::debug!(reason, %error, "task is blocked as before");
         } else {
             tracing::warn!(reason, %error, failures, "session failed, trying again");
         }
@@ -306,6 +313,14 @@ fn restored(common: Etag, received: Etag, time: Timestamp) -> Warning {
     );
     tracing::warn!(reason = Reason::SourceRestored.as_str(), "{message}");
     Warning { reason: Reason::SourceRestored.as_str().to_owned(), message, time }
+}
+
+/// Whether an error is another one than was told last.
+fn is_news(told: &mut Option<String>, error: &SessionError) -> bool {
+    let message = error.message();
+    let news = told.as_deref() != Some(&*message);
+    *told = Some(message);
+    news
 }
 
 /// How a session ended.

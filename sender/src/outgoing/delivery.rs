@@ -5,9 +5,13 @@
 //! ```
 //!
 //! One batch at a time; those before it are on their way meanwhile. A piece is read, away from the
-//! session, when the connection has taken the one before.
+//! session, when the connection has taken the one before. Small contents go first, and none is held
+//! longer than it must be: one that lies in a row holds a snapshot.
 
-use std::collections::VecDeque;
+use std::{
+    collections::{HashSet, VecDeque},
+    sync::Arc,
+};
 
 use futures_util::{FutureExt as _, future::BoxFuture};
 use jackdaw_common::{
@@ -16,9 +20,9 @@ use jackdaw_common::{
     limits::BLOB_CHUNK_BYTES,
 };
 use jackdaw_node::offload::{Abandoned, offload};
-use jackdaw_store::{Content, StoreError};
+use jackdaw_store::StoreError;
 
-use super::{error::SessionError, settle::Untrue};
+use super::{error::SessionError, pack::Referred, settle::Untrue};
 
 /// A piece, and the hash so far of a content that is read from its beginning.
 type Read = (BlobChunk, Option<BlobHasher>);
@@ -26,7 +30,8 @@ type Read = (BlobChunk, Option<BlobHasher>);
 /// The contents of one batch.
 pub(super) struct Delivery {
     number: u64,
-    contents: Vec<Content>,
+    /// Those that are to be sent, or may be.
+    contents: Vec<Option<Arc<Referred>>>,
     /// `None` until the receiver has said.
     needs: Option<VecDeque<NeededBlob>>,
     reading: Option<BoxFuture<'static, Result<Read, SessionError>>>,
@@ -36,10 +41,12 @@ pub(super) struct Delivery {
 
 impl Delivery {
     /// Those of batch `number`, and the offer of them.
-    pub(super) fn new(number: u64, contents: Vec<Content>) -> (Self, BlobOffer) {
+    pub(super) fn new(number: u64, mut contents: Vec<Referred>) -> (Self, BlobOffer) {
+        contents.sort_by_key(|it| it.content.size());
         let offered =
-            |content: &Content| OfferedBlob { hash: content.hash(), size: content.size() };
+            |it: &Referred| OfferedBlob { hash: it.content.hash(), size: it.content.size() };
         let offer = BlobOffer { number, blobs: contents.iter().map(offered).collect() };
+        let contents = contents.into_iter().map(|it| Some(Arc::new(it))).collect();
         (Self { number, contents, needs: None, reading: None, hasher: None }, offer)
     }
 
@@ -50,15 +57,25 @@ impl Delivery {
             return Err(wrong);
         }
         let can = |needed: &NeededBlob| {
-            let content = usize::try_from(needed.index).ok().and_then(|at| self.contents.get(at));
-            content.is_some_and(|it| needed.offset < it.size() || needed.offset == 0)
+            let size = self.content(needed.index).map(|it| it.content.size());
+            size.is_some_and(|size| needed.offset < size || needed.offset == 0)
         };
         if !need.needs.iter().all(can) {
             return Err(wrong);
         }
+        let needed: HashSet<_> = need.needs.iter().map(|needed| needed.index).collect();
+        for (index, content) in (0..).zip(&mut self.contents) {
+            if !needed.contains(&index) {
+                *content = None;
+            }
+        }
         self.needs = Some(need.needs.into());
         self.read();
         Ok(())
+    }
+
+    fn content(&self, index: u32) -> Option<&Arc<Referred>> {
+        usize::try_from(index).ok().and_then(|at| self.contents.get(at))?.as_ref()
     }
 
     /// Whether all that is needed is sent.
@@ -79,19 +96,21 @@ impl Delivery {
     /// A piece was read. A content that is not what its hash says is found here: the receiver would
     /// only refuse it, again and again.
     fn advance(&mut self, chunk: &BlobChunk) -> Result<(), SessionError> {
-        let Some(needs) = &mut self.needs else { return Ok(()) };
-        let Some(first) = needs.front_mut() else { return Ok(()) };
+        let Some(first) = self.needs.as_mut().and_then(VecDeque::front_mut) else { return Ok(()) };
+        let index = first.index;
         first.offset = chunk.offset + chunk.bytes.len() as u64;
-        let content = usize::try_from(first.index).ok().and_then(|at| self.contents.get(at));
-        if content.is_some_and(|content| first.offset < content.size()) {
+        let offset = first.offset;
+        let content = self.content(index).cloned();
+        if content.as_ref().is_some_and(|it| offset < it.content.size()) {
             return Ok(());
         }
-        needs.pop_front();
+        self.needs.as_mut().map(VecDeque::pop_front);
+        let slot = usize::try_from(index).ok().and_then(|at| self.contents.get_mut(at));
+        slot.map(Option::take);
         let read = self.hasher.take().map(|hasher| hasher.finish());
-        match content.map(Content::hash).zip(read) {
-            Some((hash, read)) if read != hash => {
-                let what = "it is not what its hash says".to_owned();
-                Err(StoreError::Content { hash, what }.into())
+        match content.zip(read) {
+            Some((it, read)) if read != it.content.hash() => {
+                Err(it.damaged("it is not what its hash says".to_owned()))
             }
             _ => Ok(()),
         }
@@ -101,22 +120,31 @@ impl Delivery {
     fn read(&mut self) {
         let needed = self.needs.as_ref().and_then(VecDeque::front).copied();
         let Some(NeededBlob { index, offset }) = needed else { return };
-        let content = usize::try_from(index).ok().and_then(|at| self.contents.get(at)).cloned();
-        let Some(content) = content else { return };
+        let Some(referred) = self.content(index).cloned() else { return };
         let hasher = if offset == 0 { Some(BlobHasher::default()) } else { self.hasher.take() };
         let read = move || {
             let mut hasher = hasher;
-            let bytes = content.read(offset, BLOB_CHUNK_BYTES)?;
+            let read = referred.content.read(offset, BLOB_CHUNK_BYTES);
+            let bytes = read.map_err(|error| match error {
+                StoreError::Content { what, .. } => referred.damaged(what),
+                other => other.into(),
+            })?;
             if let Some(hasher) = &mut hasher {
                 hasher.update(&bytes);
             }
-            Ok::<_, StoreError>((BlobChunk { index, offset, bytes }, hasher))
+            Ok((BlobChunk { index, offset, bytes }, hasher))
         };
-        let reading = async move {
-            let read = offload(read).await.map_err(|Abandoned| SessionError::SourceClosed)?;
-            Ok(read?)
-        };
+        let reading =
+            async move { offload(read).await.map_err(|Abandoned| SessionError::SourceClosed)? };
         self.reading = Some(reading.boxed());
+    }
+}
+
+impl Referred {
+    /// It cannot be sent: whoever repairs it must know what it is of.
+    fn damaged(&self, what: String) -> SessionError {
+        let (document, attachment) = (self.document.clone(), self.attachment.clone());
+        SessionError::ContentDamaged { document, attachment, hash: self.content.hash(), what }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use jackdaw_common::{Etag, frame::RewindReason};
+use jackdaw_common::{BlobHash, Etag, frame::RewindReason};
 use jackdaw_node::{channel::ConnectError, control::failure};
 use jackdaw_proto::{convert::replication::FrameError, wire::Reason};
 use jackdaw_store::{FollowError, StoreError};
@@ -77,6 +77,18 @@ pub enum SessionError {
     /// The source database cannot be read or written.
     #[error("the source database fails: {0}")]
     Source(#[from] StoreError),
+    /// A content of the source cannot be read, or is another than it was.
+    #[error("the content {hash} of attachment {attachment:?} of document {document:?}: {what}")]
+    ContentDamaged {
+        /// A document that has it.
+        document: String,
+        /// The attachment that it is.
+        attachment: String,
+        /// The content.
+        hash: BlobHash,
+        /// What is wrong with it.
+        what: String,
+    },
     /// The source database is closed or broken.
     #[error("the source database is closed")]
     SourceClosed,
@@ -153,7 +165,9 @@ impl SessionError {
                 Reason::ItemTooLarge.as_str()
             }
             Self::Pack(PackError::VectorTooLong { .. }) => Reason::ChangeVectorTooLong.as_str(),
-            Self::Pack(PackError::ContentMissing { .. }) => Reason::ContentCorrupt.as_str(),
+            Self::Pack(PackError::ContentMissing { .. }) | Self::ContentDamaged { .. } => {
+                Reason::ContentCorrupt.as_str()
+            }
             Self::Pack(PackError::Store(error)) | Self::Source(error) => {
                 failure::told(error).reason().as_str()
             }

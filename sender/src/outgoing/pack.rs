@@ -55,7 +55,7 @@ pub(crate) struct Packed {
     /// The source's vector, when the scan came to the snapshot's end.
     pub(crate) frontier: Option<ChangeVector>,
     /// The contents that its items refer to, each once.
-    pub(crate) contents: Vec<Content>,
+    pub(crate) contents: Vec<Referred>,
 }
 
 /// Why no batch could be packed.
@@ -302,7 +302,15 @@ impl Scan {
 #[derive(Default)]
 struct Contents {
     known: HashSet<BlobHash>,
-    list: Vec<Content>,
+    list: Vec<Referred>,
+}
+
+/// A content, and the first of the attachments that refer to it.
+#[derive(Clone, Debug)]
+pub(crate) struct Referred {
+    pub(crate) content: Content,
+    pub(crate) document: String,
+    pub(crate) attachment: String,
 }
 
 impl Contents {
@@ -312,11 +320,11 @@ impl Contents {
             if !self.known.insert(hash) {
                 continue;
             }
+            let (id, name) = (item.id().to_owned(), attachment.name.as_str().to_owned());
             let Some(content) = snapshot.content(&hash)? else {
-                let (id, name) = (item.id().to_owned(), attachment.name.as_str().to_owned());
                 return Err(PackError::ContentMissing { id, name, hash });
             };
-            self.list.push(content);
+            self.list.push(Referred { content, document: id, attachment: name });
         }
         Ok(())
     }

@@ -23,7 +23,7 @@ use jackdaw_common::{
     limits::{HEARTBEAT_MILLIS, REWINDS_MAX, SILENCE_MILLIS_MAX},
 };
 use jackdaw_node::{offload::offload, shutdown::Shutdown};
-use jackdaw_store::{Content, Published, Store};
+use jackdaw_store::{Published, Store};
 use tokio::{
     sync::{mpsc, watch},
     time::{Instant, sleep_until, timeout},
@@ -32,7 +32,7 @@ use tokio::{
 use super::{
     delivery::{Delivery, piece},
     error::SessionError,
-    pack::{Destination, Packed, pack},
+    pack::{Destination, Packed, Referred, pack},
     packing::{Packing, Ready, finished, ready},
     reconcile::{Progress, Range, range},
     settle::{Carries, InFlight, Untrue, check_cursor, settle},
@@ -364,7 +364,7 @@ impl Session {
     }
 
     /// Offers the contents of the batch that is packed.
-    fn offer(&mut self, contents: Vec<Content>) {
+    fn offer(&mut self, contents: Vec<Referred>) {
         if !contents.is_empty() {
             let (delivery, offer) = Delivery::new(self.number + 1, contents);
             self.delivery = Some(delivery);

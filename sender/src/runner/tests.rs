@@ -8,7 +8,7 @@ use std::sync::{
 use bytes::Bytes;
 use futures_util::{FutureExt as _, StreamExt as _, future::BoxFuture, stream};
 use jackdaw_common::{
-    ChangeVector,
+    BlobHash, ChangeVector,
     frame::{Accept, ReceiverHeartbeat, ToReceiver, ToSender, Window},
 };
 use jackdaw_node::shutdown::Trigger;
@@ -295,6 +295,22 @@ async fn what_nobody_but_a_person_can_mend_is_tried_once_a_minute() {
         assert_eq!(second - first, MINUTE);
         task.ends().await;
     }
+}
+
+/// What blocks a task for days is told to people once, and again when it is something else.
+#[test]
+fn a_reason_is_told_once() {
+    let of = |document: &str| SessionError::ContentDamaged {
+        document: document.to_owned(),
+        attachment: "a".to_owned(),
+        hash: BlobHash::of(b"x"),
+        what: "it is gone".to_owned(),
+    };
+    let mut told = None;
+    let news: Vec<_> = ["one", "one", "other", "other", "one"]
+        .map(|document| is_news(&mut told, &of(document)))
+        .into();
+    assert_eq!(news, [true, false, true, false, true]);
 }
 
 #[tokio::test(start_paused = true)]

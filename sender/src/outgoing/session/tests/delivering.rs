@@ -5,6 +5,10 @@ use jackdaw_common::{
     frame::{BlobChunk, BlobNeed, BlobOffer, NeededBlob},
     limits::BLOB_CHUNK_BYTES,
 };
+use jackdaw_store::{
+    engine::{Engine as _, Memory},
+    keys::TABLES,
+};
 
 use super::super::{fixture::*, *};
 use super::WIDE;
@@ -58,18 +62,18 @@ async fn a_batch_comes_behind_its_contents() {
     attach(&store, "things/1", "two", &two).await;
     attach(&store, "things/1", "zero", &empty).await;
     let mut rig = Rig::new(&store, WIDE);
-    // Each once, however often it is attached.
+    // Each once, however often it is attached; the small ones first.
     let offer = offered(&mut rig).await;
     assert_eq!(offer.number, 1);
     let hashes: Vec<_> = offer.blobs.iter().map(|blob| (blob.hash, blob.size)).collect();
     let expected =
-        [&one, &two, &empty].map(|content| (BlobHash::of(content), content.len() as u64));
+        [&empty, &two, &one].map(|content| (BlobHash::of(content), content.len() as u64));
     assert_eq!(hashes, expected);
     rig.is_silent_for(50).await;
-    needs(&rig, 1, &[(0, BLOB_CHUNK_BYTES as u64), (2, 0)]).await;
-    let rest = pieces(&mut rig, 0, BLOB_CHUNK_BYTES as u64, LARGE).await;
+    needs(&rig, 1, &[(2, BLOB_CHUNK_BYTES as u64), (0, 0)]).await;
+    let rest = pieces(&mut rig, 2, BLOB_CHUNK_BYTES as u64, LARGE).await;
     assert_eq!(rest, one[BLOB_CHUNK_BYTES..]);
-    assert_eq!(pieces(&mut rig, 2, 0, 0).await, empty);
+    assert_eq!(pieces(&mut rig, 0, 0, 0).await, empty);
     let batch = rig.batch().await;
     assert_eq!((batch.number, batch.items), (1, 2));
     rig.ack(&batch).await;
@@ -143,6 +147,37 @@ async fn a_rewound_session_offers_anew() {
     );
     let text = error.to_string();
     assert!(text.contains("things/0") && text.contains("one"), "{text}");
+}
+
+/// A content that is gone at the source, or is another, is named with the attachment that it is of:
+/// whoever repairs it has nothing else to look for it by.
+#[tokio::test]
+async fn a_damaged_content_of_the_source_is_named() {
+    for damage in [None, Some(content(3, LARGE))] {
+        let engine = Memory::new(&TABLES);
+        let store = store_over(engine.clone());
+        fill(&store, 0..2, 10).await;
+        attach(&store, "things/0", "small", &content(1, 10)).await;
+        attach(&store, "things/1", "large", &content(2, LARGE)).await;
+        let blobs = engine.blobs();
+        let blob = blobs.list().unwrap()[0];
+        blobs.remove(blob).unwrap();
+        if let Some(other) = &damage {
+            let mut part = blobs.part("other").unwrap().unwrap();
+            part.append(other).unwrap();
+            part.keep(blob).unwrap();
+        }
+        let mut rig = Rig::new(&store, WIDE);
+        assert_eq!(offered(&mut rig).await.blobs.len(), 2);
+        needs(&rig, 1, &[(0, 0), (1, 0)]).await;
+        let error = rig.ends().await;
+        let retry = error.retry();
+        assert_eq!((error.reason(), retry), ("CONTENT_CORRUPT", crate::outgoing::Retry::Blocked));
+        let hash = BlobHash::of(&content(2, LARGE)).to_string();
+        for named in ["things/1", "large", &hash] {
+            assert!(error.message().contains(named), "{named}: {}", error.message());
+        }
+    }
 }
 
 /// A receiver that needs what was not offered is not believed.
