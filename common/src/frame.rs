@@ -82,6 +82,10 @@ pub enum RewindReason {
     Missing {
         /// The document.
         document: DocumentId,
+        /// What the version has seen that the attachment is of.
+        version: ChangeVector,
+        /// Whether another version has taken that one's place: it is a revision.
+        revision: bool,
         /// The attachment.
         attachment: AttachmentName,
         /// Its content.

@@ -279,9 +279,10 @@ fn apply(error: &ApplyError, text: String) -> WireError {
                 .with("claimed", claimed)
                 .with("last_etag", last)
         }
-        ApplyError::ContentMissing { id, name, hash } => {
+        ApplyError::ContentMissing { id, version, name, hash, .. } => {
             WireError::new(Reason::AttachmentMissing, text)
                 .with("id", id)
+                .with("change_vector", version)
                 .with("name", name)
                 .with("hash", hash)
         }

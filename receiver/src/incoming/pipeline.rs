@@ -350,10 +350,12 @@ impl Failure {
     fn of_store(error: ApplyError, number: Option<u64>) -> Self {
         match (error, number) {
             (error @ ApplyError::Gap { .. }, _) => Self::Behind(error),
-            (ApplyError::ContentMissing { id, name, hash }, Some(number)) => {
+            (ApplyError::ContentMissing { id, version, revision, name, hash }, Some(number)) => {
                 let (document, attachment) = (id, name);
-                let reason = RewindReason::Missing { document, attachment, hash };
-                tracing::error!(batch = number, ?reason, "batch refers to what is not here");
+                let reason =
+                    RewindReason::Missing { document, version, revision, attachment, hash };
+                // It is sent again; the sender tells people where that does not help.
+                tracing::warn!(batch = number, ?reason, "batch refers to what is not here");
                 Self::Again { number, reason }
             }
             (ApplyError::Store(error), Some(number))

@@ -129,10 +129,13 @@ fn why(reason: &RewindReason) -> String {
         RewindReason::ApplyFailed => {
             "the destination could not apply it; its log says why".to_owned()
         }
-        RewindReason::Missing { document, attachment, hash } => format!(
-            "the destination misses the content {hash} of attachment {attachment} of document \
-             {document}"
-        ),
+        RewindReason::Missing { document, version, revision, attachment, hash } => {
+            let what = if *revision { "revision" } else { "version" };
+            format!(
+                "the destination misses the content {hash} of attachment {attachment} of document \
+                 {document}, {what} {version}"
+            )
+        }
     }
 }
 

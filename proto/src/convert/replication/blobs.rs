@@ -7,7 +7,7 @@ use jackdaw_common::{
     limits::{BATCH_BLOBS_MAX, BLOB_BYTES_MAX, FRAME_BYTES_MAX},
 };
 
-use super::{FrameError, field, present, wire};
+use super::{FrameError, field, items::vector, present, wire};
 
 fn hash_bytes(hash: &BlobHash) -> Bytes {
     Bytes::copy_from_slice(hash.as_bytes())
@@ -84,11 +84,13 @@ pub(super) fn rewind(number: u64, reason: RewindReason) -> wire::Rewind {
     let (reason, missing) = match reason {
         RewindReason::Checksum => (wire::RewindReason::Checksum, None),
         RewindReason::ApplyFailed => (wire::RewindReason::ApplyFailed, None),
-        RewindReason::Missing { document, attachment, hash } => {
+        RewindReason::Missing { document, version, revision, attachment, hash } => {
             let missing = wire::MissingBlob {
                 document_id: document.as_str().to_owned(),
                 attachment: attachment.as_str().to_owned(),
                 hash: hash_bytes(&hash),
+                vector: version.to_bytes().into(),
+                revision,
             };
             (wire::RewindReason::Missing, Some(missing))
         }
@@ -105,6 +107,8 @@ pub(super) fn rewind_reason(rewind: wire::Rewind) -> Result<RewindReason, FrameE
             let missing = present("rewind.missing", rewind.missing)?;
             RewindReason::Missing {
                 document: field("rewind.missing.document_id", missing.document_id.parse())?,
+                version: field("rewind.missing.vector", vector(&missing.vector))?,
+                revision: missing.revision,
                 attachment: field("rewind.missing.attachment", missing.attachment.parse())?,
                 hash: hash("rewind.missing.hash", &missing.hash)?,
             }

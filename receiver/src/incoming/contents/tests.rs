@@ -237,6 +237,8 @@ async fn a_batch_without_its_contents_is_sent_back() {
     rig.send_all(attached(1, 0, &[&one])).await;
     let expected = RewindReason::Missing {
         document: "things/1".parse().unwrap(),
+        version: item(1).version.vector,
+        revision: false,
         attachment: "0".parse().unwrap(),
         hash: BlobHash::of(&one),
     };

@@ -141,6 +141,10 @@ pub enum ApplyError {
     ContentMissing {
         /// The document.
         id: DocumentId,
+        /// The vector of the version that has the attachment.
+        version: ChangeVector,
+        /// Whether another version has taken that one's place at the source: it is a revision.
+        revision: bool,
         /// The attachment.
         name: AttachmentName,
         /// The content.
@@ -261,7 +265,8 @@ fn one(work: &mut Work<'_>, item: IncomingItem, applied: &mut Applied) -> Result
     }
     if let Some(missing) = work.references.missing(work.overlay, &version.attachments)? {
         let (name, hash) = (missing.name.clone(), missing.hash);
-        return Err(ApplyError::ContentMissing { id: version.id, name, hash });
+        let (id, version) = (version.id, version.vector);
+        return Err(ApplyError::ContentMissing { id, version, revision: past, name, hash });
     }
     if past {
         return Ok(revisions::late(work, version, minted, Known::Covered, applied)?);

@@ -124,6 +124,8 @@ async fn a_rewound_session_offers_anew() {
     needs(&rig, second, &[(0, 0)]).await;
     let reason = RewindReason::Missing {
         document: "things/0".parse().unwrap(),
+        version: store.snapshot().header().vector.clone(),
+        revision: true,
         attachment: "one".parse().unwrap(),
         hash: BlobHash::of(&content(1, LARGE)),
     };
@@ -145,8 +147,10 @@ async fn a_rewound_session_offers_anew() {
         (error.reason(), error.retry()),
         ("ATTACHMENT_MISSING", crate::outgoing::Retry::Blocked)
     );
-    let text = error.to_string();
-    assert!(text.contains("things/0") && text.contains("one"), "{text}");
+    let hash = BlobHash::of(&content(1, LARGE)).to_string();
+    for named in ["things/0", "one", &hash, "revision", ":4-"] {
+        assert!(error.message().contains(named), "{named}: {}", error.message());
+    }
 }
 
 /// A content that is gone at the source, or is another, is named with the attachment that it is of:
