@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use jackdaw_common::{
-    Attachment, Attachments, BlobHash, ContentType, Entry, Etag, IncarnationId,
+    Attachment, Attachments, BlobHash, ChangeVector, ContentType, Entry, Etag, IncarnationId,
     frame::{BlobChunk, BlobNeed, BlobOffer, NeededBlob, OfferedBlob, RewindReason},
     limits::{BATCH_BLOBS_MAX, BLOB_BYTES_MAX, FRAME_BYTES_MAX},
 };
@@ -130,8 +130,12 @@ pub(super) fn wire_attachments(attachments: &Attachments) -> Vec<wire::Attachmen
     attachments.as_slice().iter().map(attachment).collect()
 }
 
-/// The attachments of an item, as they came in; what is wrong with them is text.
-pub(super) fn attachments(list: Vec<wire::Attachment>) -> Result<Attachments, String> {
+/// The attachments of a version that has seen `vector`, as they came in; what is wrong with them is
+/// text. An origin that the version has not seen would be taken for one that a merge has removed.
+pub(super) fn attachments(
+    list: Vec<wire::Attachment>,
+    vector: &ChangeVector,
+) -> Result<Attachments, String> {
     let attachment = |one: wire::Attachment| {
         let incarnation = one.origin_incarnation.as_ref().try_into();
         let incarnation = incarnation.map_err(|_| "its origin is not 16 bytes")?;
@@ -139,15 +143,20 @@ pub(super) fn attachments(list: Vec<wire::Attachment>) -> Result<Attachments, St
         if one.size > BLOB_BYTES_MAX {
             return Err("it is larger than any content may be".to_owned());
         }
+        let incarnation = IncarnationId::from_bytes(incarnation);
+        let etag = Etag::new(one.origin_etag).map_err(text)?;
+        if etag == Etag::ZERO {
+            return Err("its origin has etag 0, which no write has".to_owned());
+        }
+        if vector.etag_of(incarnation) < etag {
+            return Err(format!("its version has not seen its origin, of etag {etag}"));
+        }
         Ok(Attachment {
             name: one.name.parse().map_err(text)?,
             content_type: ContentType::new(&one.content_type).map_err(text)?,
             hash: BlobHash::from_bytes(hash),
             size: one.size,
-            origin: Entry {
-                incarnation: IncarnationId::from_bytes(incarnation),
-                etag: Etag::new(one.origin_etag).map_err(text)?,
-            },
+            origin: Entry { incarnation, etag },
         })
     };
     let numbered = list.into_iter().enumerate();

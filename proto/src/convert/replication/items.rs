@@ -145,8 +145,7 @@ pub fn decode_items(
 fn domain_item(message: wire::Item, index: usize) -> Result<Item, FrameError> {
     let fail = |what: String| FrameError::Item { index, what };
     let kind = message.kind.ok_or(FrameError::ItemKind { index })?;
-    let attachments = blobs::attachments(message.attachments).map_err(fail)?;
-    if !matches!(kind, wire::item::Kind::Document(_)) && !attachments.is_empty() {
+    if !matches!(kind, wire::item::Kind::Document(_)) && !message.attachments.is_empty() {
         return Err(fail("what is no document has attachments".into()));
     }
     let kept = message.kept.map(|it| kept::kept(it).map(Arc::new)).transpose().map_err(fail)?;
@@ -161,6 +160,7 @@ fn domain_item(message: wire::Item, index: usize) -> Result<Item, FrameError> {
     if vector.is_empty() {
         return Err(fail("its change vector is empty".into()));
     }
+    let attachments = blobs::attachments(message.attachments, &vector).map_err(fail)?;
     let since = self::vector(&message.since).map_err(fail)?;
     if !vector.covers(&since) {
         return Err(fail("it came after a deletion that it has not seen".into()));

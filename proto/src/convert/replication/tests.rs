@@ -1,5 +1,7 @@
 //! Frames and items come back as they went; what is not one is refused by name.
 
+mod attachments;
+
 use proptest::prelude::*;
 
 use super::{items::wire_item, *};
