@@ -4,7 +4,7 @@ mod revisions;
 
 use futures_util::stream::{iter, unfold};
 use jackdaw_proto::documents::{
-    Counter, Document, DocumentConflict, PartialCounterValue, TimeSeriesSummary,
+    Attachment, Counter, Document, DocumentConflict, PartialCounterValue, TimeSeriesSummary,
 };
 use tokio_test_free::block_on;
 
@@ -100,6 +100,12 @@ fn equal_databases_are_equal_however_they_are_cut() {
     assert!(run(gaps, parts(&documents, 1), 10).unwrap().is_equal());
 }
 
+fn attached(id: &str, etag: u64, hash: &str) -> Document {
+    let attachment =
+        Attachment { name: "n".to_owned(), hash: hash.to_owned(), size: 1, ..Default::default() };
+    Document { attachments: vec![attachment], ..document(id, "{}", etag) }
+}
+
 #[test]
 fn every_kind_of_difference_is_named() {
     let source = [
@@ -109,6 +115,9 @@ fn every_kind_of_difference_is_named() {
         document("d", "{}", 4),
         document("e", "{}", 5),
         document("g", "{}", 6),
+        attached("i", 9, "one"),
+        attached("j", 9, "one"),
+        document("k", "{}", 9),
     ];
     let destination = [
         document("B", "{}", 2),
@@ -118,6 +127,9 @@ fn every_kind_of_difference_is_named() {
         document("f", "{}", 7),
         document("g", "{}", 6),
         document("h", "{}", 8),
+        attached("i", 9, "one"),
+        attached("j", 9, "other"),
+        attached("k", 9, "one"),
     ];
     let report = run(parts(&source, 1), parts(&destination, 4), 10).unwrap();
     use DifferenceKind as K;
@@ -130,15 +142,20 @@ fn every_kind_of_difference_is_named() {
             ("e", K::BodyAndVector),
             ("f", K::Extra),
             ("h", K::Extra),
+            ("j", K::Attachments),
+            ("k", K::Attachments),
         ]
     );
     assert_eq!((report.missing, report.extra), (1, 2));
     assert_eq!((report.different_body, report.different_vector), (2, 2));
-    assert_eq!(report.total(), 6);
+    assert_eq!(report.different_attachments, 2);
+    assert_eq!((report.source.attachments, report.destination.attachments), (2, 3));
+    assert_eq!(report.total(), 8);
     assert!(!report.is_equal());
     let text = report.to_string();
-    assert!(text.starts_with("different: 6 documents\n"), "{text}");
+    assert!(text.starts_with("different: 8 documents\n"), "{text}");
     assert!(text.contains("missing at the destination  a\n"), "{text}");
+    assert!(text.contains("\n  other attachments           j\n"), "{text}");
 }
 
 #[test]
