@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use futures_util::future::try_join;
+use jackdaw_common::DocumentId;
 use jackdaw_node::channel::ReceiverUrl;
 use jackdaw_proto::documents::{StreamDocumentsRequest, StreamRevisionsRequest};
 use serde::Serialize;
@@ -19,7 +19,9 @@ use crate::report::progress::Progress;
 /// time series by digests of all that they show, revisions whole.
 ///
 /// Each end is read as it is at one moment, its revisions at a later one, not both at the same:
-/// compare when nothing is written.
+/// compare when nothing is written. Where one end is ahead of the other for so long that its
+/// service ends its stream, both are read on as they are by then; the output says behind which
+/// document, and "later" with each difference found there.
 /// Exit codes: 0 equal, 1 different, 2 and higher not compared.
 #[derive(Args, Debug)]
 pub(crate) struct Compare {
@@ -139,36 +141,39 @@ async fn compare_all(
     named_max: usize,
     progress: &Progress,
 ) -> Result<Report, Failure> {
-    let all = |database: &str| StreamDocumentsRequest {
-        database: database.to_owned(),
-        id_prefix: String::new(),
-        include_counters_and_time_series: true,
-        include_time_series_digests: true,
+    let documents = |service: &Service, database: &str, behind: Option<&DocumentId>| {
+        Box::pin(service.stream_documents(StreamDocumentsRequest {
+            database: database.to_owned(),
+            id_prefix: String::new(),
+            include_counters_and_time_series: true,
+            include_time_series_digests: true,
+            after_id: text(behind),
+        }))
     };
-    let ends = try_join(
-        source.stream_documents(all(source_database)),
-        destination.stream_documents(all(destination_database)),
-    );
-    let (left, right) = ends.await?;
+    let left = |behind: Option<&DocumentId>| documents(source, source_database, behind);
+    let right = |behind: Option<&DocumentId>| documents(destination, destination_database, behind);
     let seen = |rows| progress.set(rows, counted(rows / 2, "document"));
-    let report = compare(Box::pin(left), Box::pin(right), named_max, seen).await;
+    let report = compare(left, right, named_max, seen).await;
     let mut report = report.map_err(failure)?;
     if !revisions {
         return Ok(report);
     }
-    let all = |database: &str| StreamRevisionsRequest {
-        database: database.to_owned(),
-        id_prefix: String::new(),
+    let revisions = |service: &Service, database: &str, behind: Option<&DocumentId>| {
+        Box::pin(service.stream_revisions(StreamRevisionsRequest {
+            database: database.to_owned(),
+            id_prefix: String::new(),
+            after_id: text(behind),
+        }))
     };
-    let ends = try_join(
-        source.stream_revisions(all(source_database)),
-        destination.stream_revisions(all(destination_database)),
-    );
-    let (left, right) = ends.await?;
+    let left = |behind: Option<&DocumentId>| revisions(source, source_database, behind);
+    let right = |behind: Option<&DocumentId>| revisions(destination, destination_database, behind);
     let seen = |revisions| progress.set(revisions, counted(revisions / 2, "revision"));
-    let compared = compare_revisions(&mut report, Box::pin(left), Box::pin(right), seen).await;
-    compared.map_err(failure)?;
+    compare_revisions(&mut report, left, right, seen).await.map_err(failure)?;
     Ok(report)
+}
+
+fn text(behind: Option<&DocumentId>) -> String {
+    behind.map(|id| id.as_str().to_owned()).unwrap_or_default()
 }
 
 fn failure(error: CompareError) -> Failure {

@@ -8,6 +8,11 @@
 //! progress of the services; of a time series it believes the digest that each end makes of what it
 //! shows. It decides nothing about what a difference means: while either end changes, differences
 //! are to be expected.
+//!
+//! A merge reads the end that is behind, and a service ends a stream that nobody reads for long.
+//! Where that happens *both* ends are read on, behind what has been compared, as they are by then:
+//! so no document is held against one of another moment, and the report says from where on it is of
+//! a later one.
 
 mod report;
 mod revisions;
@@ -24,8 +29,10 @@ use jackdaw_common::{ChangeVector, DocumentId};
 use jackdaw_proto::documents::{
     ConflictVersion, Counter, StreamDocumentsResponse, StreamRevisionsResponse, TimeSeriesSummary,
 };
+use jackdaw_proto::wire::Reason;
 use thiserror::Error;
 use tonic::Status;
+use tonic_types::StatusExt as _;
 
 use report::Found;
 pub use report::{Counts, Difference, DifferenceKind, Report};
@@ -53,35 +60,66 @@ impl std::fmt::Display for Side {
 /// A part of a stream, or why it broke off.
 type Part<T> = Result<T, Status>;
 
-/// Compares the documents of two databases, each given as the parts that `StreamDocuments` answers.
+/// Compares the documents of two databases, each given as what opens a stream of the parts that
+/// `StreamDocuments` answers, behind a document where one is named.
 ///
 /// At most `named_max` differences are named in the report; all are counted. `seen` hears, now and
 /// then, how many documents of both ends have been compared. Stops at the first error of either
-/// stream: half a comparison is none. Dropping the future ends both streams.
+/// stream: half a comparison is none. One that has ended because it was not read for too long is no
+/// error, unless it ends so again before a document could be compared. Dropping the future ends
+/// both streams.
 pub async fn compare<S, D>(
-    source: S,
-    destination: D,
+    mut source: impl FnMut(Option<&DocumentId>) -> S,
+    mut destination: impl FnMut(Option<&DocumentId>) -> D,
     named_max: usize,
     mut seen: impl FnMut(u64),
 ) -> Result<Report, CompareError>
 where
-    S: Stream<Item = Result<StreamDocumentsResponse, Status>> + Unpin,
-    D: Stream<Item = Result<StreamDocumentsResponse, Status>> + Unpin,
+    S: Stream<Item = Part<StreamDocumentsResponse>> + Unpin,
+    D: Stream<Item = Part<StreamDocumentsResponse>> + Unpin,
 {
-    let mut source = Rows::new(Side::Source, source);
-    let mut destination = Rows::new(Side::Destination, destination);
     let mut report = Report::new(named_max);
+    let mut behind = None;
+    loop {
+        let source = Rows::new(Side::Source, source(behind.as_ref()), behind.clone());
+        let there = destination(behind.as_ref());
+        let destination = Rows::new(Side::Destination, there, behind.clone());
+        let before = report.rows();
+        let merged = merge(source, destination, &mut report, &mut behind, &mut seen).await;
+        match (merged, &behind) {
+            (Ok(()), _) => return Ok(report),
+            (Err(error), Some(behind)) if error.is_stalled() && report.rows() > before => {
+                report.documents_are_later_behind(behind);
+            }
+            (Err(error), _) => return Err(error),
+        }
+    }
+}
+
+/// Compares what two streams have; `behind` is the last document that was compared.
+async fn merge<S, D>(
+    mut source: Rows<S>,
+    mut destination: Rows<D>,
+    report: &mut Report,
+    behind: &mut Option<DocumentId>,
+    seen: &mut impl FnMut(u64),
+) -> Result<(), CompareError>
+where
+    S: Stream<Item = Part<StreamDocumentsResponse>> + Unpin,
+    D: Stream<Item = Part<StreamDocumentsResponse>> + Unpin,
+{
     let (mut left, mut right) = try_join(source.next(), destination.next()).await?;
     loop {
         let order = match (&left, &right) {
-            (None, None) => return Ok(report),
+            (None, None) => return Ok(()),
             (Some(_), None) => Ordering::Less,
             (None, Some(_)) => Ordering::Greater,
             (Some(left), Some(right)) => left.id.key().cmp(right.id.key()),
         };
         let here = left.take_if(|_| order.is_le());
         let there = right.take_if(|_| order.is_ge());
-        note(&mut report, here.as_ref(), there.as_ref());
+        note(report, here.as_ref(), there.as_ref());
+        *behind = here.as_ref().or(there.as_ref()).map(|row| row.id.clone());
         if report.rows().is_multiple_of(SEEN_EVERY) {
             seen(report.rows());
         }
@@ -95,35 +133,62 @@ where
     }
 }
 
-/// Compares the revisions of two databases as well, each given as the parts that `StreamRevisions`
-/// answers: a pass of its own, since no stream waits for long until it is read. Otherwise as
-/// [`compare`]; `seen` hears of revisions.
+/// Compares the revisions of two databases as well, each given as what opens a stream of the parts
+/// that `StreamRevisions` answers: a pass of its own, since no stream waits for long until it is
+/// read. Otherwise as [`compare`]; `seen` hears of revisions.
 pub async fn compare_revisions<S, D>(
     report: &mut Report,
-    source: S,
-    destination: D,
+    mut source: impl FnMut(Option<&DocumentId>) -> S,
+    mut destination: impl FnMut(Option<&DocumentId>) -> D,
     mut seen: impl FnMut(u64),
 ) -> Result<(), CompareError>
 where
     S: Stream<Item = Part<StreamRevisionsResponse>> + Unpin,
     D: Stream<Item = Part<StreamRevisionsResponse>> + Unpin,
 {
-    let mut source = Revisions::new(Side::Source, source);
-    let mut destination = Revisions::new(Side::Destination, destination);
+    let mut behind = None;
+    loop {
+        let source = Revisions::new(Side::Source, source(behind.as_ref()), behind.as_ref());
+        let there = destination(behind.as_ref());
+        let destination = Revisions::new(Side::Destination, there, behind.as_ref());
+        let before = behind.clone();
+        let merged = merge_revisions(source, destination, report, &mut behind, &mut seen).await;
+        match (merged, &behind) {
+            (Ok(()), _) => return Ok(()),
+            (Err(error), Some(behind)) if error.is_stalled() && before.as_ref() != Some(behind) => {
+                report.revisions_are_later_behind(behind);
+            }
+            (Err(error), _) => return Err(error),
+        }
+    }
+}
+
+/// Compares the revisions that two streams have; `behind` is the last document whose revisions were.
+async fn merge_revisions<S, D>(
+    mut source: Revisions<S>,
+    mut destination: Revisions<D>,
+    report: &mut Report,
+    behind: &mut Option<DocumentId>,
+    seen: &mut impl FnMut(u64),
+) -> Result<(), CompareError>
+where
+    S: Stream<Item = Part<StreamRevisionsResponse>> + Unpin,
+    D: Stream<Item = Part<StreamRevisionsResponse>> + Unpin,
+{
     loop {
         try_join(source.fill(), destination.fill()).await?;
         let id = match (source.id(), destination.id()) {
             (Some(one), Some(other)) => one.min(other).clone(),
-            (None, None) => break,
+            (None, None) => return Ok(()),
             (Some(id), None) | (None, Some(id)) => id.clone(),
         };
         let names = revisions::differing(&mut source, &mut destination, &id).await?;
         report.add_revisions(&id, names);
-        seen(source.count() + destination.count());
+        report.source.revisions += source.taken();
+        report.destination.revisions += destination.taken();
+        seen(report.source.revisions + report.destination.revisions);
+        *behind = Some(id);
     }
-    report.source.revisions = source.count();
-    report.destination.revisions = destination.count();
-    Ok(())
 }
 
 /// Why two databases could not be compared.
@@ -171,6 +236,15 @@ pub enum CompareError {
         /// What is wrong with it.
         error: DocumentIdError,
     },
+}
+
+impl CompareError {
+    /// Whether a service has ended a stream that was not read for too long.
+    fn is_stalled(&self) -> bool {
+        let Self::Read { status, .. } = self else { return false };
+        let info = status.get_details_error_info();
+        info.is_some_and(|info| info.reason == Reason::ClientStalled.as_str())
+    }
 }
 
 /// How often `seen` hears of progress, in documents.

@@ -37,6 +37,13 @@ pub struct Report {
     pub different_revisions: u64,
     /// The first differences, in id order, those of revisions behind all others.
     pub differences: Vec<Difference>,
+    /// Behind which documents both ends were read on as they then were, because one had ended its
+    /// stream: what is behind is of a later moment, at both ends. The first 10.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub later_behind: Vec<String>,
+    /// The same of revisions, which are of a later moment than documents anyway.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub revisions_later_behind: Vec<String>,
     /// Documents that differ, but for their revisions.
     #[serde(skip)]
     total: u64,
@@ -73,6 +80,10 @@ pub struct Difference {
     pub id: String,
     /// What is different.
     pub kind: DifferenceKind,
+    /// Whether it was found behind the first of `later_behind`, or of `revisions_later_behind`: it is
+    /// of a later moment than what was compared before.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub later: bool,
     /// Of counters and time series the first names, of revisions the first change vectors, of those
     /// that differ; at most 10.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -160,6 +171,8 @@ impl Report {
             different_time_series: 0,
             different_revisions: 0,
             differences: Vec::new(),
+            later_behind: Vec::new(),
+            revisions_later_behind: Vec::new(),
             total: 0,
             found: 0,
             named_max,
@@ -174,6 +187,16 @@ impl Report {
     /// How many documents differ, named or not, but for their revisions.
     pub fn total(&self) -> u64 {
         self.total
+    }
+
+    /// Documents behind this one are of a later moment than those before.
+    pub(super) fn documents_are_later_behind(&mut self, id: &DocumentId) {
+        later_behind(&mut self.later_behind, id);
+    }
+
+    /// Revisions of documents behind this one likewise.
+    pub(super) fn revisions_are_later_behind(&mut self, id: &DocumentId) {
+        later_behind(&mut self.revisions_later_behind, id);
     }
 
     /// Rows of both ends so far.
@@ -218,7 +241,12 @@ impl Report {
         self.found += 1;
         self.count_kind(kind);
         if self.differences.len() < self.named_max {
-            self.differences.push(Difference { id: id.as_str().to_owned(), kind, names });
+            let later = match kind {
+                DifferenceKind::Revisions => &self.revisions_later_behind,
+                _ => &self.later_behind,
+            };
+            let (id, later) = (id.as_str().to_owned(), !later.is_empty());
+            self.differences.push(Difference { id, kind, later, names });
         }
     }
 
@@ -284,8 +312,11 @@ impl fmt::Display for Report {
             }
         }
         writeln!(f)?;
-        for Difference { id, kind, names } in &self.differences {
+        for Difference { id, kind, later, names } in &self.differences {
             write!(f, "  {kind:<28}{id}")?;
+            if *later {
+                write!(f, " (later)")?;
+            }
             if !names.is_empty() {
                 write!(f, ": {}", names.join(", "))?;
             }
@@ -295,7 +326,13 @@ impl fmt::Display for Report {
         if unnamed > 0 {
             writeln!(f, "  and {} more", grouped(unnamed))?;
         }
-        Ok(())
+        self.write_later(f)
+    }
+}
+
+fn later_behind(all: &mut Vec<String>, id: &DocumentId) {
+    if all.len() < NAMES_MAX {
+        all.push(id.as_str().to_owned());
     }
 }
 
@@ -321,6 +358,29 @@ impl Report {
         same.extend((time_series_entries > 0).then_some("time series"));
         same.extend((revisions > 0).then_some("revisions"));
         let last = same.pop().unwrap_or_default();
-        write!(f, "; the same {} and {last} at both ends", same.join(", "))
+        write!(f, "; the same {} and {last} at both ends", same.join(", "))?;
+        if self.later_behind.is_empty() && self.revisions_later_behind.is_empty() {
+            return Ok(());
+        }
+        writeln!(f)?;
+        self.write_later(f)
+    }
+
+    /// From where on it is of a later moment.
+    fn write_later(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (what, ids) in [
+            ("documents", &self.later_behind),
+            ("revisions of documents", &self.revisions_later_behind),
+        ] {
+            if !ids.is_empty() {
+                let ids = ids.join(", ");
+                writeln!(
+                    f,
+                    "  later: {what} behind {ids} are compared as they were later, at both ends: \
+                     one of them had ended its stream"
+                )?;
+            }
+        }
+        Ok(())
     }
 }

@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 use std::collections::VecDeque;
+use std::mem::take;
 
 use futures_util::future::try_join;
 use futures_util::stream::Fuse;
@@ -21,7 +22,7 @@ pub(super) struct Revisions<S> {
     waiting: VecDeque<(DocumentId, Revision)>,
     /// The place of the last one that came.
     last: Option<(DocumentId, Time)>,
-    count: u64,
+    taken: u64,
 }
 
 /// When a revision was written, as it is ordered.
@@ -33,13 +34,15 @@ fn time(revision: &Revision) -> Time {
 }
 
 impl<S: Stream<Item = Part<StreamRevisionsResponse>> + Unpin> Revisions<S> {
-    pub(super) fn new(side: Side, parts: S) -> Self {
-        Self { side, parts: parts.fuse(), waiting: VecDeque::new(), last: None, count: 0 }
+    /// The revisions of a stream that begins behind those of a document.
+    pub(super) fn new(side: Side, parts: S, behind: Option<&DocumentId>) -> Self {
+        let last = behind.map(|id| (id.clone(), (i64::MAX, i32::MAX)));
+        Self { side, parts: parts.fuse(), waiting: VecDeque::new(), last, taken: 0 }
     }
 
-    /// How many there were.
-    pub(super) fn count(&self) -> u64 {
-        self.count
+    /// How many were compared since this was last asked.
+    pub(super) fn taken(&mut self) -> u64 {
+        take(&mut self.taken)
     }
 
     /// The document of the next one, of those that have come.
@@ -65,7 +68,6 @@ impl<S: Stream<Item = Part<StreamRevisionsResponse>> + Unpin> Revisions<S> {
                 if self.last.replace(place.clone()).is_some_and(|last| last > place) {
                     return Err(CompareError::RevisionOrder { side, id });
                 }
-                self.count += 1;
                 self.waiting.push_back((id, revision));
             }
         }
@@ -84,6 +86,7 @@ impl<S: Stream<Item = Part<StreamRevisionsResponse>> + Unpin> Revisions<S> {
         let mut revisions = Vec::new();
         while self.next_time(id).await? == Some(at) {
             revisions.extend(self.waiting.pop_front().map(|(_, revision)| revision));
+            self.taken += 1;
         }
         Ok(revisions)
     }

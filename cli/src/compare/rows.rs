@@ -49,9 +49,10 @@ struct Entry {
 }
 
 impl<S: Stream<Item = Result<StreamDocumentsResponse, Status>> + Unpin> Rows<S> {
-    pub(super) fn new(side: Side, parts: S) -> Self {
+    /// The rows of a stream that begins behind a document.
+    pub(super) fn new(side: Side, parts: S, behind: Option<DocumentId>) -> Self {
         // The end is met again by whoever looks whether the last row goes on.
-        Self { side, parts: parts.fuse(), waiting: VecDeque::new(), last: None }
+        Self { side, parts: parts.fuse(), waiting: VecDeque::new(), last: behind }
     }
 
     /// The next row; none at the end of the stream.

@@ -1,5 +1,6 @@
 //! What `compare` promises, tried out.
 
+mod later;
 mod revisions;
 
 use futures_util::stream::{iter, unfold};
@@ -67,7 +68,16 @@ fn parts(documents: &[Document], first: usize) -> Parts {
 }
 
 fn run(source: Parts, destination: Parts, named_max: usize) -> Result<Report, CompareError> {
-    block_on(compare(once(source), once(destination), named_max, |_| {}))
+    block_on(compare(opened(once(source)), opened(once(destination)), named_max, |_| {}))
+}
+
+/// What opens a stream that does not break.
+fn opened<S>(stream: S) -> impl FnMut(Option<&DocumentId>) -> S {
+    let mut stream = Some(stream);
+    move |behind| {
+        assert_eq!(behind, None);
+        stream.take().unwrap()
+    }
 }
 
 /// Parts as a service gives them: a stream that must not be asked again once it has ended.
@@ -88,7 +98,8 @@ fn equal_databases_are_equal_however_they_are_cut() {
     for first in [1, 2, 7, 1000] {
         let mut seen = 0;
         let (left, right) = (iter(parts(&documents, 3)), iter(parts(&documents, first)));
-        let report = block_on(compare(left, right, 10, |now| seen = now)).unwrap();
+        let compared = compare(opened(left), opened(right), 10, |now| seen = now);
+        let report = block_on(compared).unwrap();
         assert!(report.is_equal());
         assert_eq!(report.source, report.destination);
         assert_eq!((report.source.documents, report.source.bytes), (1000, 7000));

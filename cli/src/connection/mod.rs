@@ -8,8 +8,8 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::Args;
-use futures_util::Stream;
-use futures_util::stream::unfold;
+use futures_util::stream::{once, unfold};
+use futures_util::{Stream, TryStreamExt as _};
 use jackdaw_common::clock::Clock as _;
 use jackdaw_node::channel::{ConnectError, ReceiverUrl, connect};
 use jackdaw_node::clock::SystemClock;
@@ -22,6 +22,7 @@ use jackdaw_proto::documents::{
     StreamDocumentsRequest, StreamDocumentsResponse, StreamRevisionsRequest,
     StreamRevisionsResponse,
 };
+use tokio::time::timeout;
 use tonic::transport::Channel;
 use tonic::{Response, Status, Streaming};
 
@@ -148,7 +149,7 @@ impl Service {
     ) -> Result<Self, Failure> {
         let credentials = Credentials::load(files, SystemClock.now()).map_err(missing)?;
         let tls = ClientTls::new(&credentials, &[]).map_err(Failure::usage)?;
-        let connected = tokio::time::timeout(patience, connect(url, &tls)).await;
+        let connected = timeout(patience, connect(url, &tls)).await;
         let connected = connected.unwrap_or(Err(ConnectError::Timeout { after: patience }));
         let channel = connected.map_err(|error| {
             Failure::unreachable(format!("{url}: failed to {error} ({})", error.reason()))
@@ -184,48 +185,52 @@ impl Service {
         Ok(self.in_time(call).await??.into_inner())
     }
 
-    /// All documents of one snapshot of a database. A part that takes too long ends the stream
-    /// with an error.
-    pub(crate) async fn stream_documents(
+    /// All documents of one snapshot of a database, which is called once somebody reads. A part
+    /// that takes too long ends the stream with an error.
+    pub(crate) fn stream_documents(
         &self,
         request: StreamDocumentsRequest,
-    ) -> Result<impl Stream<Item = Result<StreamDocumentsResponse, Status>> + use<>, Failure> {
+    ) -> impl Stream<Item = Result<StreamDocumentsResponse, Status>> + use<> {
         let mut client = self.documents();
-        Ok(self.parts(self.answer(client.stream_documents(request)).await?))
+        parts(self.patience, async move { client.stream_documents(request).await })
     }
 
     /// All revisions of one snapshot of a database; likewise.
-    pub(crate) async fn stream_revisions(
+    pub(crate) fn stream_revisions(
         &self,
         request: StreamRevisionsRequest,
-    ) -> Result<impl Stream<Item = Result<StreamRevisionsResponse, Status>> + use<>, Failure> {
+    ) -> impl Stream<Item = Result<StreamRevisionsResponse, Status>> + use<> {
         let mut client = self.documents();
-        Ok(self.parts(self.answer(client.stream_revisions(request)).await?))
-    }
-
-    fn parts<T: 'static>(
-        &self,
-        parts: Streaming<T>,
-    ) -> impl Stream<Item = Result<T, Status>> + use<T> {
-        let patience = self.patience;
-        unfold(Some(parts), move |parts| async move {
-            let mut parts = parts?;
-            match tokio::time::timeout(patience, parts.message()).await {
-                Ok(Ok(part)) => part.map(|part| (Ok(part), Some(parts))),
-                Ok(Err(status)) => Some((Err(status), None)),
-                Err(_) => {
-                    let late = format!("the next part did not come within {patience:?}");
-                    Some((Err(Status::deadline_exceeded(late)), None))
-                }
-            }
-        })
+        parts(self.patience, async move { client.stream_revisions(request).await })
     }
 
     /// Waits for anything that the service must do soon.
     pub(crate) async fn in_time<T>(&self, call: impl Future<Output = T>) -> Result<T, Failure> {
         let late = |_| Failure::unreachable(format!("no answer within {:?}", self.patience));
-        tokio::time::timeout(self.patience, call).await.map_err(late)
+        timeout(self.patience, call).await.map_err(late)
     }
+}
+
+/// The parts that a call answers, each of which comes in time.
+fn parts<T: 'static>(
+    patience: Duration,
+    call: impl Future<Output = Result<Response<Streaming<T>>, Status>>,
+) -> impl Stream<Item = Result<T, Status>> {
+    let late = move |_| {
+        let late = format!("the next part did not come within {patience:?}");
+        Status::deadline_exceeded(late)
+    };
+    let parts = async move {
+        let answer = timeout(patience, call).await.map_err(late)??;
+        Ok::<_, Status>(unfold(Some(answer.into_inner()), move |parts| async move {
+            let mut parts = parts?;
+            match timeout(patience, parts.message()).await.map_err(late).flatten() {
+                Ok(part) => part.map(|part| (Ok(part), Some(parts))),
+                Err(status) => Some((Err(status), None)),
+            }
+        }))
+    };
+    once(parts).try_flatten()
 }
 
 fn missing(errors: CredentialErrors) -> Failure {

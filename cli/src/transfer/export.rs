@@ -91,6 +91,7 @@ pub(crate) async fn export(
         include_counters_and_time_series: !options.only_documents,
         // Only their names are wanted, and digests cost the reading of every entry.
         include_time_series_digests: false,
+        after_id: String::new(),
     };
     let source = Source { service, database: &options.database };
     let mut writer = Writer::new(target, options.only_documents);
@@ -98,7 +99,7 @@ pub(crate) async fn export(
     if !options.only_documents && Spool::is_needed(&source, prefix).await? {
         writer.set_aside();
     }
-    let mut parts = Box::pin(service.stream_documents(request).await?);
+    let mut parts = Box::pin(service.stream_documents(request));
     let mut later = Later::default();
     while let Some(part) = parts.next().await {
         writer.part(part?, &mut later)?;

@@ -150,6 +150,12 @@ pub(crate) fn ledger(document: &[u8]) -> Bytes {
     parts(document)
 }
 
+/// Behind the keys in `revisions` of a document, before those of the next one.
+pub(crate) fn revisions_end(document: &[u8]) -> Bytes {
+    // Longer than a time and a digest, and behind all of them.
+    [document, &[SEPARATOR], &[u8::MAX; 25]].concat().into()
+}
+
 /// What the key of a revision ends with.
 pub(crate) fn revision_digest(vector: &ChangeVector) -> [u8; 16] {
     xxh3_128(&vector.to_bytes()).to_be_bytes()

@@ -31,7 +31,7 @@ fn once(parts: Parts) -> impl Stream<Item = Result<StreamRevisionsResponse, Stat
 }
 
 fn run_on(report: &mut Report, source: Parts, destination: Parts) -> Result<(), CompareError> {
-    block_on(compare_revisions(report, once(source), once(destination), |_| {}))
+    block_on(compare_revisions(report, opened(once(source)), opened(once(destination)), |_| {}))
 }
 
 fn run(source: Parts, destination: Parts) -> Result<Report, CompareError> {

@@ -23,13 +23,13 @@ pub(super) struct Spool {
 impl Spool {
     /// Whether there is any revision of a document whose id begins with a prefix.
     pub(super) async fn is_needed(source: &Source<'_>, prefix: &str) -> Result<bool, Failure> {
-        let mut parts = Box::pin(source.service.stream_revisions(source.all(prefix)).await?);
+        let mut parts = Box::pin(source.service.stream_revisions(source.all(prefix)));
         Ok(parts.next().await.transpose()?.is_some())
     }
 
     /// Reads all that are not documents as they are.
     pub(super) async fn read(source: &Source<'_>, prefix: &str) -> Result<Self, Failure> {
-        let mut parts = Box::pin(source.service.stream_revisions(source.all(prefix)).await?);
+        let mut parts = Box::pin(source.service.stream_revisions(source.all(prefix)));
         let mut file = BufWriter::new(SpooledTempFile::new(ASIDE_IN_MEMORY_BYTES));
         let mut count = 0;
         while let Some(part) = parts.next().await {
@@ -98,7 +98,11 @@ impl Contents {
 
 impl Source<'_> {
     fn all(&self, prefix: &str) -> StreamRevisionsRequest {
-        StreamRevisionsRequest { database: self.database.to_owned(), id_prefix: prefix.to_owned() }
+        StreamRevisionsRequest {
+            database: self.database.to_owned(),
+            id_prefix: prefix.to_owned(),
+            after_id: String::new(),
+        }
     }
 
     /// The contents of a revision's attachments, each in its place, without those that are written;

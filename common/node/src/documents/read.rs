@@ -161,8 +161,18 @@ pub(super) fn size(entry: &Lookup) -> usize {
 
 /// Reads the prefix of ids, in lower case.
 pub(super) fn prefix(text: &str) -> Result<String, WireError> {
+    lowered("id_prefix", text)
+}
+
+/// Reads behind which id a stream begins, in lower case; none: with the first.
+pub(super) fn after(text: &str) -> Result<Option<String>, WireError> {
+    let after = lowered("after_id", text)?;
+    Ok(Some(after).filter(|after| !after.is_empty()))
+}
+
+fn lowered(field: &'static str, text: &str) -> Result<String, WireError> {
     if text.len() > DocumentId::KEY_BYTES_MAX {
-        return Err(WireError::field("id_prefix", "is longer than any id"));
+        return Err(WireError::field(field, "is longer than any id"));
     }
     Ok(lower(text).into_owned())
 }

@@ -362,7 +362,8 @@ impl Documents for DocumentsService {
         let (_, extensions, request) = request.into_parts();
         let database = self.enter(&extensions, &request.database, Level::Read)?;
         let prefix = read::prefix(&request.id_prefix)?;
-        Ok(Response::new(revisions::stream(database, prefix, CLIENT_STALL_MAX)))
+        let after = read::after(&request.after_id)?;
+        Ok(Response::new(revisions::stream(database, prefix, after, CLIENT_STALL_MAX)))
     }
 
     async fn get_revisions_configuration(

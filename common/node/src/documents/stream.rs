@@ -21,7 +21,10 @@ use jackdaw_proto::{
     wire::WireError,
 };
 
-use super::{PARTS_QUEUED_MAX, read::prefix};
+use super::{
+    PARTS_QUEUED_MAX,
+    read::{after, prefix},
+};
 use crate::{
     catalog::Database,
     control::{
@@ -36,6 +39,8 @@ use crate::{
 pub(super) struct Streamed {
     /// What ids begin with, in lower case.
     prefix: String,
+    /// Behind which id it begins, in lower case; none: with the first.
+    after: Option<String>,
     /// What documents have beside their bodies.
     with: With,
 }
@@ -55,16 +60,17 @@ impl Streamed {
     ///
     /// # Errors
     ///
-    /// `FIELD_INVALID` for a prefix that is longer than any id.
+    /// `FIELD_INVALID` for a prefix, or an id to begin behind, that is longer than any id.
     pub(super) fn read(request: &StreamDocumentsRequest) -> Result<Self, WireError> {
         let prefix = prefix(&request.id_prefix)?;
+        let after = after(&request.after_id)?;
         let with =
             match (request.include_counters_and_time_series, request.include_time_series_digests) {
                 (false, _) => With::Nothing,
                 (true, false) => With::Parts,
                 (true, true) => With::Digests,
             };
-        Ok(Self { prefix, with })
+        Ok(Self { prefix, after, with })
     }
 }
 

@@ -81,6 +81,12 @@ impl Snapshot {
         })
     }
 
+    /// A key behind those of all revisions of the document with this lower-cased id, and before
+    /// those of the next document, for [`Self::all_revisions`].
+    pub fn revisions_end(document: &str) -> Bytes {
+        keys::revisions_end(document.as_bytes())
+    }
+
     /// The vector of the live version of a document that is not in conflict.
     ///
     /// # Errors

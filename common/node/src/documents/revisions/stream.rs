@@ -19,14 +19,15 @@ use crate::{
     documents::{PART_BYTES, PARTS_QUEUED_MAX, STEP_ROWS_MAX},
 };
 
-/// The revisions of the documents whose keys begin with `prefix`, for a client that takes a part
-/// within `stall_max`.
+/// The revisions of the documents whose keys begin with `prefix`, behind those of the document with
+/// the key `after` where given, for a client that takes a part within `stall_max`.
 pub(in crate::documents) fn stream(
     database: Arc<Database>,
     prefix: String,
+    after: Option<String>,
     stall_max: Duration,
 ) -> Parts<wire::StreamRevisionsResponse> {
-    let reader = Reader::new(database.store().snapshot(), prefix);
+    let reader = Reader::new(database.store().snapshot(), prefix, after);
     feeding::parts(database, PARTS_QUEUED_MAX, |sender| feed(sender, reader, stall_max))
 }
 
@@ -54,15 +55,18 @@ async fn feed(
 struct Reader {
     snapshot: Snapshot,
     prefix: String,
-    /// The key of the last one that was read.
+    /// The key of the last one that was read, or behind which to begin.
     after: Option<Bytes>,
     /// The document that it is of, and the vector of what that is now.
     document: Option<(DocumentId, Option<ChangeVector>)>,
 }
 
 impl Reader {
-    fn new(snapshot: Snapshot, prefix: String) -> Self {
-        Self { snapshot, prefix, after: None, document: None }
+    fn new(snapshot: Snapshot, prefix: String, after: Option<String>) -> Self {
+        // One before all that begin with the prefix leaves none of them out.
+        let after = after.filter(|after| *after >= prefix);
+        let after = after.map(|after| Snapshot::revisions_end(&after));
+        Self { snapshot, prefix, after, document: None }
     }
 
     /// The next ones, as many as fill a part; none at the end.

@@ -18,7 +18,7 @@ use crate::documents::read::{id, key, size};
 pub(in crate::documents) struct Reader {
     snapshot: Snapshot,
     streamed: Streamed,
-    /// The key of the last document that was read.
+    /// The key of the last document that was read, or behind which to begin.
     after: Option<String>,
     /// That document, where what it has is not all read.
     having: Option<Having>,
@@ -39,7 +39,8 @@ pub(in crate::documents) enum Step {
 impl Reader {
     /// Nothing is read yet.
     pub(in crate::documents) fn new(snapshot: Snapshot, streamed: Streamed) -> Self {
-        Self { snapshot, streamed, after: None, having: None, part: Part::default() }
+        let after = streamed.after.clone();
+        Self { snapshot, streamed, after, having: None, part: Part::default() }
     }
 
     /// Reads on, but not for long: some thousand rows, or what fills a part.

@@ -136,6 +136,41 @@ async fn a_page_token_is_bound_to_its_arguments() {
     assert_eq!(more.documents[0].id, "a2");
 }
 
+/// A stream that was broken off is gone on with behind the last id, whatever has become of it.
+#[tokio::test]
+async fn a_stream_begins_behind_an_id() {
+    let (site, database) = Site::with_orders().await;
+    fill(&site, &["a", "b/1", "B/2", "b/3", "c"], "{}").await;
+    replicate(database.store(), "b/2", Some("{\"other\":1}"), 1).await;
+    let mut reader = site.documents(Caller::Reader);
+    let cases = [
+        ("", "b/1", "b/2 b/3 c"),
+        ("", "B/1x", "b/2 b/3 c"),
+        ("", "B/2", "b/3 c"),
+        ("", "c", ""),
+        ("B/", "a", "b/1 b/2 b/3"),
+        ("b/", "B/2", "b/3"),
+        ("b/", "c", ""),
+    ];
+    for (prefix, after, expected) in cases {
+        let request =
+            wire::StreamDocumentsRequest { after_id: after.into(), ..stream_request(prefix) };
+        let mut parts = reader.stream_documents(request).await.unwrap().into_inner();
+        let mut ids = Vec::new();
+        while let Some(part) = parts.message().await.unwrap() {
+            ids.extend(part.documents.into_iter().map(|it| it.id));
+            ids.extend(part.conflicts.into_iter().map(|it| it.id));
+        }
+        // Those in conflict stand in a list of their own.
+        ids.iter_mut().for_each(|id| *id = id.to_lowercase());
+        ids.sort();
+        assert_eq!(ids.join(" "), expected, "{prefix:?} behind {after:?}");
+    }
+    let long = wire::StreamDocumentsRequest { after_id: "a".repeat(1_000), ..stream_request("") };
+    let error = refused(reader.stream_documents(long).await.map(drop), Reason::FieldInvalid);
+    assert_eq!(fields(&error), ["after_id"]);
+}
+
 #[tokio::test]
 async fn every_read_passes_the_door() {
     let (site, _database) = Site::with_orders().await;

@@ -69,8 +69,16 @@ async fn transact(site: &Site, commands: Vec<wire::Command>) -> Result<Vec<wire:
 
 /// All parts of the stream of revisions.
 async fn parts(site: &Site, prefix: &str) -> Vec<Vec<wire::Revision>> {
-    let request =
-        wire::StreamRevisionsRequest { database: "Orders".into(), id_prefix: prefix.into() };
+    parts_behind(site, prefix, "").await
+}
+
+/// Its parts behind a document.
+async fn parts_behind(site: &Site, prefix: &str, after: &str) -> Vec<Vec<wire::Revision>> {
+    let request = wire::StreamRevisionsRequest {
+        database: "Orders".into(),
+        id_prefix: prefix.into(),
+        after_id: after.into(),
+    };
     let answer = site.documents(Caller::Reader).stream_revisions(request).await;
     let mut stream = answer.unwrap().into_inner();
     let mut parts = Vec::new();
@@ -341,6 +349,17 @@ async fn revisions_are_streamed_by_document_and_time() {
     assert_eq!(said(&all), expected);
     let some = parts(&site, "b/").await.concat();
     assert_eq!(said(&some), expected[3..9]);
+    for (prefix, after, expected) in [
+        ("", "B", &expected[3..]),
+        ("", "B/1", &expected[6..]),
+        ("", "b/2", &expected[9..]),
+        ("b/", "a", &expected[3..9]),
+        ("b/", "B/1", &expected[6..9]),
+        ("b/", "c", &[]),
+    ] {
+        let behind = parts_behind(&site, prefix, after).await.concat();
+        assert_eq!(said(&behind), expected, "{prefix:?} behind {after:?}");
+    }
 
     let request = wire::ConfigureRevisionsRequest {
         database: "Orders".into(),
