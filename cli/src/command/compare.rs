@@ -22,7 +22,8 @@ use crate::report::progress::Progress;
 /// compare when nothing is written. Where one end is ahead of the other for so long that its
 /// service ends its stream, both are read on as they are by then; the output says behind which
 /// document, and "later" with each difference found there.
-/// Exit codes: 0 equal, 1 different, 2 and higher not compared.
+/// Versions in conflict of which an end leaves something out, since they are very large, are told
+/// as not compared. Exit codes: 0 equal, 1 different or not all compared, 2 and higher no result.
 #[derive(Args, Debug)]
 pub(crate) struct Compare {
     /// Service of the source

@@ -21,7 +21,6 @@ mod rows;
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
-use bytes::Bytes;
 use futures_util::Stream;
 use futures_util::future::try_join;
 use jackdaw_common::id::DocumentIdError;
@@ -322,9 +321,15 @@ fn difference(source: &Content, destination: &Content) -> Option<DifferenceKind>
             }
         }
         (Content::Conflict(source), Content::Conflict(destination)) => {
-            let same = source.len() == destination.len()
-                && source.iter().zip(destination).all(|(left, right)| same_version(left, right));
-            (!same).then_some(DifferenceKind::Conflict)
+            if source.len() != destination.len() {
+                return Some(DifferenceKind::Conflict);
+            }
+            let pairs = source.iter().zip(destination);
+            match pairs.map(|(left, right)| likeness(left, right)).max()? {
+                Likeness::Same => None,
+                Likeness::Unknown => Some(DifferenceKind::NotCompared),
+                Likeness::Other => Some(DifferenceKind::Conflict),
+            }
         }
         _ => Some(DifferenceKind::Conflict),
     }
@@ -336,26 +341,40 @@ fn same_vector(left: &str, right: &str) -> bool {
     left == right || parsed(left).is_some_and(|left| Some(left) == parsed(right))
 }
 
-fn same_version(left: &ConflictVersion, right: &ConflictVersion) -> bool {
-    // A body is left out, on either end, where all versions would not fit into an answer.
-    let left_out =
-        |version: &ConflictVersion, body: &Bytes| body.is_empty() && version.body_bytes > 0;
-    let same_body =
-        left.body == right.body || left_out(left, &left.body) || left_out(right, &right.body);
-    same_vector(&left.change_vector, &right.change_vector)
-        && left.deleted == right.deleted
-        && left.body_bytes == right.body_bytes
-        && same_body
-        && left.attachment_count == right.attachment_count
-        && same_attachments(left, right)
+/// How two versions of conflicts stand to each other; whatever is worse is greater.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Likeness {
+    Same,
+    /// As far as can be told: what one end has left out is what nobody has compared.
+    Unknown,
+    Other,
 }
 
-/// Lists are left out, on either end, where all versions would not fit into an answer.
-fn same_attachments(left: &ConflictVersion, right: &ConflictVersion) -> bool {
-    let told = |version: &ConflictVersion| {
-        !version.attachments.is_empty() || version.attachment_count == 0
-    };
-    !told(left) || !told(right) || left.attachments == right.attachments
+impl Likeness {
+    /// Of what both ends say, or one has left out.
+    fn of(same: bool, left_out: bool) -> Self {
+        match (left_out, same) {
+            (true, _) => Self::Unknown,
+            (false, true) => Self::Same,
+            (false, false) => Self::Other,
+        }
+    }
+}
+
+/// Bodies and lists may be left out, on either end, where all versions would not fit into an answer.
+fn likeness(left: &ConflictVersion, right: &ConflictVersion) -> Likeness {
+    let same = same_vector(&left.change_vector, &right.change_vector)
+        && left.deleted == right.deleted
+        && left.body_bytes == right.body_bytes
+        && left.attachment_count == right.attachment_count;
+    if !same {
+        return Likeness::Other;
+    }
+    let either = |left_out: fn(&ConflictVersion) -> bool| left_out(left) || left_out(right);
+    let no_body = either(|it| it.body.is_empty() && it.body_bytes > 0);
+    let no_list = either(|it| it.attachments.is_empty() && it.attachment_count > 0);
+    let body = Likeness::of(left.body == right.body, no_body);
+    body.max(Likeness::of(left.attachments == right.attachments, no_list))
 }
 
 #[cfg(test)]

@@ -29,6 +29,9 @@ pub struct Report {
     pub different_attachments: u64,
     /// Documents in conflict at one end, or at both with other versions.
     pub different_conflict: u64,
+    /// Documents in conflict at both ends with the same vectors and sizes, of which an end has left
+    /// bodies or lists of attachments out: whether they are the same nobody has compared.
+    pub not_compared: u64,
     /// Documents with counters that one end does not have, or that have other values.
     pub different_counters: u64,
     /// Documents with time series that one end does not have, or that show something else.
@@ -131,6 +134,8 @@ pub enum DifferenceKind {
     Attachments,
     /// It is in conflict at one end only, or with other versions at the other.
     Conflict,
+    /// None that is known: its versions in conflict were not compared whole.
+    NotCompared,
     /// The counters: their names and values.
     Counters,
     /// The time series: their names and what they show.
@@ -149,6 +154,7 @@ impl fmt::Display for DifferenceKind {
             Self::BodyAndVector => "another body and vector",
             Self::Attachments => "other attachments",
             Self::Conflict => "in conflict",
+            Self::NotCompared => "not compared",
             Self::Counters => "other counters",
             Self::TimeSeries => "other time series",
             Self::Revisions => "other revisions",
@@ -167,6 +173,7 @@ impl Report {
             different_vector: 0,
             different_attachments: 0,
             different_conflict: 0,
+            not_compared: 0,
             different_counters: 0,
             different_time_series: 0,
             different_revisions: 0,
@@ -179,9 +186,13 @@ impl Report {
         }
     }
 
-    /// Whether both ends hold the same.
+    /// Whether both ends hold the same, all of which was compared.
     pub fn is_equal(&self) -> bool {
-        self.total == 0 && self.different_revisions == 0
+        !self.is_different() && self.not_compared == 0
+    }
+
+    fn is_different(&self) -> bool {
+        self.total > 0 || self.different_revisions > 0
     }
 
     /// How many documents differ, named or not, but for their revisions.
@@ -223,7 +234,8 @@ impl Report {
 
     /// Adds the differences of one document; there may be none.
     pub(super) fn add(&mut self, id: &DocumentId, found: Vec<Found>) {
-        self.total += u64::from(!found.is_empty());
+        let differs = found.iter().any(|it| it.kind != DifferenceKind::NotCompared);
+        self.total += u64::from(differs);
         for Found { kind, names } in found {
             self.note(id, kind, names);
         }
@@ -262,6 +274,7 @@ impl Report {
             }
             DifferenceKind::Attachments => self.different_attachments += 1,
             DifferenceKind::Conflict => self.different_conflict += 1,
+            DifferenceKind::NotCompared => self.not_compared += 1,
             DifferenceKind::Counters => self.different_counters += 1,
             DifferenceKind::TimeSeries => self.different_time_series += 1,
             DifferenceKind::Revisions => self.different_revisions += 1,
@@ -277,6 +290,7 @@ impl fmt::Display for Report {
         let (here, there) = (self.source, self.destination);
         let documents = counted(self.total, "document");
         match self.different_revisions {
+            _ if !self.is_different() => writeln!(f, "not all compared; the rest is equal")?,
             0 => writeln!(f, "different: {documents}")?,
             others => {
                 let others = counted(others, "document");
@@ -306,6 +320,7 @@ impl fmt::Display for Report {
             ("other time series", self.different_time_series),
             ("other revisions", self.different_revisions),
             ("in conflict", self.different_conflict),
+            ("not compared", self.not_compared),
         ] {
             if count > 0 {
                 writeln!(f, "  {name:<28}{:>16}", grouped(count))?;

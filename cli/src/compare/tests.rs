@@ -3,6 +3,7 @@
 mod later;
 mod revisions;
 
+use bytes::Bytes;
 use futures_util::stream::{iter, unfold};
 use jackdaw_proto::documents::{
     Attachment, Counter, Document, DocumentConflict, PartialCounterValue, TimeSeriesSummary,
@@ -380,15 +381,42 @@ fn what_goes_on_is_put_together() {
     }
 }
 
+/// What an end leaves out of its answer is not taken for equal.
 #[test]
-fn a_version_whose_body_was_left_out_is_compared_by_its_size() {
-    let full = conflict("a", &[version("{\"v\":1}", 1)]);
-    let mut short = full.clone();
-    short.versions[0].body = Bytes::new();
+fn versions_of_which_something_was_left_out_are_not_compared() {
+    let attachments = attached("a", 1, "one").attachments;
+    let first = ConflictVersion { attachments, attachment_count: 1, ..version("{\"v\":1}", 1) };
+    let full = conflict("a", &[first, version("{\"v\":2}", 2)]);
     let end = |conflict: &DocumentConflict| vec![Ok(part(&[], std::slice::from_ref(conflict)))];
-    assert!(run(end(&full), end(&short), 1).unwrap().is_equal());
-    short.versions[0].body_bytes = 8;
-    assert!(!run(end(&full), end(&short), 1).unwrap().is_equal());
+    let changed = |change: fn(&mut ConflictVersion)| {
+        let mut conflict = full.clone();
+        change(&mut conflict.versions[0]);
+        conflict
+    };
+    let no_body = changed(|it| it.body = Bytes::new());
+    let no_list = changed(|it| it.attachments.clear());
+    for (one, other) in
+        [(&full, &no_body), (&no_body, &full), (&full, &no_list), (&no_body, &no_body)]
+    {
+        let report = run(end(one), end(other), 1).unwrap();
+        assert_eq!(named(&report), [("a", DifferenceKind::NotCompared)]);
+        assert_eq!((report.is_equal(), report.total(), report.not_compared), (false, 0, 1));
+        let text = report.to_string();
+        assert!(text.starts_with("not all compared; the rest is equal\n"), "{text}");
+        assert!(text.contains("\n  not compared                a\n"), "{text}");
+    }
+    // What is known to differ does, whatever else was left out.
+    let other_size = changed(|it| (it.body, it.body_bytes) = (Bytes::new(), 8));
+    let other_list = changed(|it| (it.attachments[0].hash, it.body) = ("b".into(), Bytes::new()));
+    let other_body = changed(|it| it.body = Bytes::from_static(b"{\"v\":9}"));
+    for other in [other_size, other_list, other_body] {
+        let report = run(end(&full), end(&other), 1).unwrap();
+        assert_eq!(named(&report), [("a", DifferenceKind::Conflict)]);
+        assert_eq!((report.total(), report.not_compared), (1, 0));
+    }
+    let elsewhere = vec![Ok(part(&[document("b", "{}", 1)], &[no_body]))];
+    let text = run(end(&full), elsewhere, 2).unwrap().to_string();
+    assert!(text.starts_with("different: 1 document\n"), "{text}");
 }
 
 #[test]
