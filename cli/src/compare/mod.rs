@@ -9,11 +9,15 @@
 //! shows. It decides nothing about what a difference means: while either end changes, differences
 //! are to be expected.
 //!
+//! Attachments are compared by what both ends list: names, types, hashes, sizes. That their contents
+//! are there, and are what their hashes say, is not looked at unless [`Contents`] are checked.
+//!
 //! A merge reads the end that is behind, and a service ends a stream that nobody reads for long.
 //! Where that happens *both* ends are read on, behind what has been compared, as they are by then:
 //! so no document is held against one of another moment, and the report says from where on it is of
 //! a later one.
 
+mod contents;
 mod report;
 mod revisions;
 mod rows;
@@ -29,17 +33,20 @@ use jackdaw_proto::documents::{
     ConflictVersion, Counter, StreamDocumentsResponse, StreamRevisionsResponse, TimeSeriesSummary,
 };
 use jackdaw_proto::wire::Reason;
+use serde::Serialize;
 use thiserror::Error;
 use tonic::Status;
 use tonic_types::StatusExt as _;
 
+pub use contents::{Contents, ContentsError};
 use report::Found;
 pub use report::{Counts, Difference, DifferenceKind, Report};
 use revisions::Revisions;
 use rows::{Content, Row, Rows};
 
 /// An end of a copy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Side {
     /// Where changes come from.
     Source,

@@ -6,6 +6,7 @@ use jackdaw_common::DocumentId;
 use serde::Serialize;
 
 use super::Side;
+use super::contents::Outcome;
 use super::rows::{Content, Row};
 use crate::report::output::{counted, grouped};
 
@@ -38,7 +39,11 @@ pub struct Report {
     pub different_time_series: u64,
     /// Documents with revisions that one end does not have, or that are not the same.
     pub different_revisions: u64,
-    /// The first differences, in id order, those of revisions behind all others.
+    /// What came of reading the contents of attachments; absent where they were not read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub contents: Option<ContentsRead>,
+    /// The first differences, in id order, those of revisions behind all others but those of
+    /// contents.
     pub differences: Vec<Difference>,
     /// Behind which documents both ends were read on as they then were, because one had ended its
     /// stream: what is behind is of a later moment, at both ends. The first 10.
@@ -76,6 +81,19 @@ pub struct Counts {
     pub revisions: u64,
 }
 
+/// What came of reading the contents of attachments.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ContentsRead {
+    /// Distinct contents that were read whole at the source.
+    pub source: u64,
+    /// And at the destination.
+    pub destination: u64,
+    /// Contents at either end whose bytes are not those that their hashes are of.
+    pub corrupt: u64,
+    /// Contents at either end that were not there any more where they had been listed.
+    pub gone: u64,
+}
+
 /// One difference.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Difference {
@@ -88,9 +106,12 @@ pub struct Difference {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub later: bool,
     /// Of counters and time series the first names, of revisions the first change vectors, of those
-    /// that differ; at most 10.
+    /// that differ, at most 10; the attachment whose content is corrupt.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub names: Vec<String>,
+    /// The end at which a content is corrupt.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub end: Option<Side>,
 }
 
 /// A difference of a document.
@@ -142,6 +163,8 @@ pub enum DifferenceKind {
     TimeSeries,
     /// The revisions.
     Revisions,
+    /// The content of an attachment is not what its hash is of.
+    Content,
 }
 
 impl fmt::Display for DifferenceKind {
@@ -158,6 +181,7 @@ impl fmt::Display for DifferenceKind {
             Self::Counters => "other counters",
             Self::TimeSeries => "other time series",
             Self::Revisions => "other revisions",
+            Self::Content => "a corrupt content",
         })
     }
 }
@@ -177,6 +201,7 @@ impl Report {
             different_counters: 0,
             different_time_series: 0,
             different_revisions: 0,
+            contents: None,
             differences: Vec::new(),
             later_behind: Vec::new(),
             revisions_later_behind: Vec::new(),
@@ -188,11 +213,16 @@ impl Report {
 
     /// Whether both ends hold the same, all of which was compared.
     pub fn is_equal(&self) -> bool {
-        !self.is_different() && self.not_compared == 0
+        let gone = self.contents.is_some_and(|it| it.gone > 0);
+        !self.is_different() && self.not_compared == 0 && !gone
     }
 
     fn is_different(&self) -> bool {
-        self.total > 0 || self.different_revisions > 0
+        self.total > 0 || self.different_revisions > 0 || self.corrupt() > 0
+    }
+
+    fn corrupt(&self) -> u64 {
+        self.contents.map_or(0, |it| it.corrupt)
     }
 
     /// How many documents differ, named or not, but for their revisions.
@@ -249,6 +279,29 @@ impl Report {
         self.note(id, kind, names);
     }
 
+    /// Adds what came of a content.
+    pub(super) fn add_content(&mut self, end: Side, outcome: Outcome, id: &str, name: &str) {
+        let contents = self.contents.get_or_insert_default();
+        match (outcome, end) {
+            (Outcome::Same, Side::Source) => contents.source += 1,
+            (Outcome::Same, Side::Destination) => contents.destination += 1,
+            (Outcome::Gone, _) => contents.gone += 1,
+            (Outcome::Other, _) => {
+                contents.corrupt += 1;
+                self.found += 1;
+                if self.differences.len() < self.named_max {
+                    self.differences.push(Difference {
+                        id: id.to_owned(),
+                        kind: DifferenceKind::Content,
+                        later: false,
+                        names: vec![name.to_owned()],
+                        end: Some(end),
+                    });
+                }
+            }
+        }
+    }
+
     fn note(&mut self, id: &DocumentId, kind: DifferenceKind, names: Vec<String>) {
         self.found += 1;
         self.count_kind(kind);
@@ -258,7 +311,7 @@ impl Report {
                 _ => &self.later_behind,
             };
             let (id, later) = (id.as_str().to_owned(), !later.is_empty());
-            self.differences.push(Difference { id, kind, later, names });
+            self.differences.push(Difference { id, kind, later, names, end: None });
         }
     }
 
@@ -278,6 +331,8 @@ impl Report {
             DifferenceKind::Counters => self.different_counters += 1,
             DifferenceKind::TimeSeries => self.different_time_series += 1,
             DifferenceKind::Revisions => self.different_revisions += 1,
+            // It is not found here, but added by itself.
+            DifferenceKind::Content => {}
         }
     }
 }
@@ -288,15 +343,7 @@ impl fmt::Display for Report {
             return self.write_equal(f);
         }
         let (here, there) = (self.source, self.destination);
-        let documents = counted(self.total, "document");
-        match self.different_revisions {
-            _ if !self.is_different() => writeln!(f, "not all compared; the rest is equal")?,
-            0 => writeln!(f, "different: {documents}")?,
-            others => {
-                let others = counted(others, "document");
-                writeln!(f, "different: {documents}, and revisions of {others}")?;
-            }
-        }
+        self.write_headline(f)?;
         writeln!(f, "  {:<28}{:>16}{:>16}", "", "source", "destination")?;
         for (name, source, destination) in [
             ("documents", here.documents, there.documents),
@@ -327,7 +374,7 @@ impl fmt::Display for Report {
             }
         }
         writeln!(f)?;
-        for Difference { id, kind, later, names } in &self.differences {
+        for Difference { id, kind, later, names, end } in &self.differences {
             write!(f, "  {kind:<28}{id}")?;
             if *later {
                 write!(f, " (later)")?;
@@ -335,13 +382,16 @@ impl fmt::Display for Report {
             if !names.is_empty() {
                 write!(f, ": {}", names.join(", "))?;
             }
+            if let Some(end) = end {
+                write!(f, ", at the {end}")?;
+            }
             writeln!(f)?;
         }
         let unnamed = self.found.saturating_sub(self.differences.len() as u64);
         if unnamed > 0 {
             writeln!(f, "  and {} more", grouped(unnamed))?;
         }
-        self.write_later(f)
+        self.write_notes(f)
     }
 }
 
@@ -352,6 +402,20 @@ fn later_behind(all: &mut Vec<String>, id: &DocumentId) {
 }
 
 impl Report {
+    fn write_headline(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.is_different() {
+            return writeln!(f, "not all compared; the rest is equal");
+        }
+        write!(f, "different: {}", counted(self.total, "document"))?;
+        if self.different_revisions > 0 {
+            write!(f, ", and revisions of {}", counted(self.different_revisions, "document"))?;
+        }
+        if self.corrupt() > 0 {
+            write!(f, ", and contents of {}", counted(self.corrupt(), "attachment"))?;
+        }
+        writeln!(f)
+    }
+
     fn write_equal(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Counts { documents, bytes, conflicts, .. } = self.source;
         let bytes = counted(bytes, "byte");
@@ -374,15 +438,26 @@ impl Report {
         same.extend((revisions > 0).then_some("revisions"));
         let last = same.pop().unwrap_or_default();
         write!(f, "; the same {} and {last} at both ends", same.join(", "))?;
-        if self.later_behind.is_empty() && self.revisions_later_behind.is_empty() {
-            return Ok(());
+        let later = !self.later_behind.is_empty() || !self.revisions_later_behind.is_empty();
+        if later || self.contents.is_some() {
+            writeln!(f)?;
         }
-        writeln!(f)?;
-        self.write_later(f)
+        self.write_notes(f)
     }
 
-    /// From where on it is of a later moment.
-    fn write_later(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    /// What contents were read, and from where on the rest is of a later moment.
+    fn write_notes(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(ContentsRead { source, destination, gone, .. }) = self.contents {
+            let (here, there) = (grouped(source), grouped(destination));
+            writeln!(
+                f,
+                "  contents read and hashed: {here} at the source, {there} at the destination"
+            )?;
+            if gone > 0 {
+                let gone = grouped(gone);
+                writeln!(f, "  contents that were no more where they were listed: {gone}")?;
+            }
+        }
         for (what, ids) in [
             ("documents", &self.later_behind),
             ("revisions of documents", &self.revisions_later_behind),

@@ -19,8 +19,8 @@ use jackdaw_proto::control::databases_client::DatabasesClient;
 use jackdaw_proto::control::external_replications_client::ExternalReplicationsClient;
 use jackdaw_proto::documents::documents_client::DocumentsClient;
 use jackdaw_proto::documents::{
-    StreamDocumentsRequest, StreamDocumentsResponse, StreamRevisionsRequest,
-    StreamRevisionsResponse,
+    GetAttachmentRequest, GetAttachmentResponse, StreamDocumentsRequest, StreamDocumentsResponse,
+    StreamRevisionsRequest, StreamRevisionsResponse,
 };
 use tokio::time::timeout;
 use tonic::transport::Channel;
@@ -202,6 +202,15 @@ impl Service {
     ) -> impl Stream<Item = Result<StreamRevisionsResponse, Status>> + use<> {
         let mut client = self.documents();
         parts(self.patience, async move { client.stream_revisions(request).await })
+    }
+
+    /// An attachment and its content, likewise.
+    pub(crate) fn stream_attachment(
+        &self,
+        request: GetAttachmentRequest,
+    ) -> impl Stream<Item = Result<GetAttachmentResponse, Status>> + use<> {
+        let mut client = self.documents();
+        parts(self.patience, async move { client.get_attachment(request).await })
     }
 
     /// Waits for anything that the service must do soon.

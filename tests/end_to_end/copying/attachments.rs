@@ -7,7 +7,7 @@ use jackdaw_common::{BlobHash, BlobHasher};
 use jackdaw_proto::control::DeleteDatabaseRequest;
 use jackdaw_tests::{proxy::Proxy, random::Random, wait::until};
 
-use crate::setup::{Pair, SOON, done, path};
+use crate::setup::{Pair, SOON, done, jackdaw, path};
 
 const MIB: usize = 1024 * 1024;
 
@@ -238,5 +238,52 @@ async fn a_backup_has_the_contents() -> Result<()> {
     assert_eq!(pair.assert_equal().await?, 1);
     let (_, read) = pair.destination.attachment("copy", "a", "large").await?;
     assert!(read == large);
+    Ok(())
+}
+
+/// Both ends list what was attached, whatever has become of the bytes; who reads them knows.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_comparison_that_reads_contents_finds_a_spoilt_one() -> Result<()> {
+    let pair = Pair::new().await?;
+    let (small, large) = (content(8, 100), content(9, 2 * MIB + 5));
+    pair.source.put("shop", "a", "{}").await?;
+    pair.source.attach("shop", "a", "small", "", &small).await?;
+    pair.source.attach("shop", "a", "large", "", &large).await?;
+    let task = pair.replicate().await?;
+    pair.caught_up(&task).await?;
+    let folder = pair.site.certificates();
+    let (from, to, folder) = (pair.sender.url(), pair.receiver.url(), path(&folder).to_owned());
+    let compare = |more: &[&str]| {
+        let ends = [
+            ["--source-url", &from, "--source-database", "shop"],
+            ["--destination-url", &to, "--destination-database", "copy"],
+        ];
+        jackdaw(&[&["compare", "--folder", &folder][..], ends.as_flattened(), more].concat())
+    };
+    let sound = compare(&["--contents"])?;
+    let said = String::from_utf8_lossy(&sound.stdout);
+    assert!(sound.status.success(), "{said}");
+    assert!(said.contains("2 at the source, 2 at the destination"), "{said}");
+
+    let mut spoilt = 0;
+    for database in fs::read_dir(pair.site.data("receiver").join("databases"))? {
+        let Ok(folders) = fs::read_dir(database?.path().join("blobs")) else { continue };
+        for folder in folders {
+            for file in fs::read_dir(folder?.path())? {
+                let file = file?.path();
+                let mut bytes = fs::read(&file)?;
+                let middle = bytes.len() / 2;
+                bytes[middle] ^= 1;
+                fs::write(&file, bytes)?;
+                spoilt += 1;
+            }
+        }
+    }
+    assert_eq!(spoilt, 1, "the small one is no file");
+    assert!(compare(&[])?.status.success(), "the lists are equal");
+    let found = compare(&["--contents"])?;
+    let said = String::from_utf8_lossy(&found.stdout);
+    assert_eq!(found.status.code(), Some(1), "{said}");
+    assert!(said.contains("a: large, at the destination"), "{said}");
     Ok(())
 }

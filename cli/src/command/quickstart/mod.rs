@@ -16,7 +16,7 @@ use jackdaw_node::shutdown::Trigger;
 use jackdaw_node::telemetry::{self, LogFilter, LogFormat};
 use jackdaw_proto::control::WatchExternalReplicationRequest;
 
-use super::compare::{compare_databases, print};
+use super::compare::{Compared, compare_databases, print};
 use super::import::written_text;
 use crate::connection::Service;
 use crate::copied::{Goal, until_copied};
@@ -114,7 +114,8 @@ impl Quickstart {
         display.finish();
         copied?;
         let databases = [(source, SOURCE), (destination, DESTINATION)];
-        let report = compare_databases(databases, true, NAMED_MAX).await?;
+        let compared = Compared { revisions: true, contents: false };
+        let report = compare_databases(databases, compared, NAMED_MAX).await?;
         print(output, &report)?;
         if !report.is_equal() {
             return Ok(Exit::No);
