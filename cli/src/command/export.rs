@@ -17,8 +17,9 @@ use crate::transfer::{ExportOptions, Exported, Target, export};
 /// order, each with its counters behind it, then attachments and time series.
 ///
 /// Bodies are byte for byte what was written. Attachments, time series and revisions are read after
-/// the snapshot, as they then are. What no line can have, an attachment of more than 47 MiB for
-/// instance, is counted, and so is what has gone meanwhile. A document in conflict has no one body:
+/// the snapshot, as they then are. An attachment of more than 47 MiB has several lines. What no
+/// line can have, a revision whose attachments are together larger than that for instance, is
+/// counted, and so is what has gone meanwhile. A document in conflict has no one body:
 /// it is left out, with what it has, and named, and the exit code is 1; if it came into conflict
 /// meanwhile it is named, and its attachments are left out. A file appears under its name when all
 /// is written.
@@ -82,8 +83,7 @@ impl Export {
 /// What no line can have, and why.
 fn unwritable(kind: Kind, count: u64) -> String {
     match kind {
-        Kind::Document => counted(count, noun(kind)),
-        Kind::Attachment => format!("{}, too large for a line", counted(count, noun(kind))),
+        Kind::Document | Kind::Attachment => counted(count, noun(kind)),
         Kind::Counter => format!("{}, beyond 64 bits", counted(count, noun(kind))),
         Kind::TimeSeries => {
             format!("{} with values that are not finite", counted(count, "time series entry"))

@@ -18,12 +18,12 @@ use crate::transfer::{Loaded, load, open_lines};
 ///
 /// A line is a document, {"kind":"document","id":"movies/1","body":{…}}, whose body is kept byte
 /// for byte, or what a document before it has: an attachment, a counter or a time series, as
-/// `export` writes them; or a revision of a document, which is put among its revisions, whatever is
-/// configured, unless it is there. The value of a counter is added to the one that is there, and so
-/// are the values of a time series whose name begins with "INC:": such a line counts twice when it
-/// is imported twice, also after an import that failed half way. Lines are written in transactions
-/// of up to 256; the first one that is not valid ends the import, and everything before it is
-/// written.
+/// `export` writes them, a large attachment in several lines; or a revision of a document, which is
+/// put among its revisions, whatever is configured, unless it is there. The value of a counter is
+/// added to the one that is there, and so are the values of a time series whose name begins with
+/// "INC:": such a line counts twice when it is imported twice, also after an import that failed
+/// half way. Lines are written in transactions of up to 256; the first one that is not valid ends
+/// the import, and everything before it is written.
 #[derive(Args, Debug)]
 pub(crate) struct Import {
     #[command(flatten)]

@@ -14,6 +14,18 @@
 //! either. An entry of a time series is its time as RFC 3339 writes it, to milliseconds, its
 //! values, and its tag or null; values keep their 64 bits, and there is one entry at least.
 //!
+//! An attachment whose content is too large for a line has several, directly one behind the other.
+//! All but the last have `"more":true`. The first has the `"size"` of the whole content, without
+//! which one that is cut short would pass for whole, and may have its `"hash"`, BLAKE2b-256 in
+//! base64. Each of the others names the same document and attachment, and has as `"offset"` how
+//! many bytes of the content stand before it:
+//!
+//! ```text
+//! {"kind":"attachment",…,"size":7,"hash":"…","more":true,"data_base64":"AQID"}
+//! {"kind":"attachment",…,"offset":3,"more":true,"data_base64":"BAUG"}
+//! {"kind":"attachment",…,"offset":6,"more":false,"data_base64":"Bw=="}
+//! ```
+//!
 //! A revision that is a deletion has `"deleted":true` and its `"collection"` in place of a body. It
 //! may have `"attachments"`, each with `"data_base64"` or, where something before it has the
 //! content, its `"hash"`; `"counters"`, each a name and a value, or null where that was beyond 64
@@ -33,7 +45,8 @@ use bytes::Bytes;
 use jackdaw_common::DocumentId;
 
 pub use parts::{
-    AttachmentLine, CounterLine, SeriesLine, write_attachment, write_counter, write_series,
+    AttachmentLine, CounterLine, SeriesLine, write_attachment, write_attachment_part,
+    write_counter, write_series,
 };
 pub use read::{EntryLines, LINE_BYTES_MAX, LineError, LineProblem, Lines};
 pub use revision::{RevisionLine, write_revision};

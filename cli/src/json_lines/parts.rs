@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize, de::IgnoredAny};
 
 use super::{Kind, read::LineProblem, time::read_time};
 
-/// An attachment as its line has it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// An attachment, or a part of one, as its line has it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AttachmentLine {
     /// Id of the document.
     pub document: String,
@@ -20,8 +20,23 @@ pub struct AttachmentLine {
     pub name: String,
     /// What its content is.
     pub content_type: String,
-    /// Its content.
+    /// Its content, or the part of it that begins at `offset`.
     pub content: Bytes,
+    /// Bytes of the content that stand in the lines before.
+    pub offset: u64,
+    /// Whether the next line goes on with it.
+    pub more: bool,
+    /// Bytes of the whole content; the first of several lines has it.
+    pub size: Option<u64>,
+    /// BLAKE2b-256 of the whole content, in base64, where the line says it.
+    pub hash: Option<String>,
+}
+
+impl AttachmentLine {
+    /// Whether it is one of several lines, or says what its content is to be held against.
+    pub fn is_special(&self) -> bool {
+        self.offset > 0 || self.more || self.size.is_some() || self.hash.is_some()
+    }
 }
 
 /// A counter as its line has it.
@@ -56,6 +71,12 @@ struct AttachmentRead<'a> {
     name: String,
     #[serde(default)]
     content_type: String,
+    #[serde(default)]
+    offset: u64,
+    #[serde(default)]
+    more: bool,
+    size: Option<u64>,
+    hash: Option<String>,
     #[serde(borrow)]
     data_base64: Cow<'a, str>,
 }
@@ -88,8 +109,24 @@ type Entry = (String, Vec<f64>, Option<String>);
 pub(super) fn attachment(text: &str) -> Result<AttachmentLine, LineProblem> {
     let read: AttachmentRead<'_> = serde_json::from_str(text)?;
     let content = STANDARD.decode(&*read.data_base64)?.into();
-    let AttachmentRead { document_id: document, name, content_type, .. } = read;
-    Ok(AttachmentLine { document, name, content_type, content })
+    // What is cut short somewhere must not be taken for whole.
+    let is_said = read.size.is_some() || read.hash.is_some();
+    if (read.more && read.offset == 0 && read.size.is_none()) || (read.offset > 0 && is_said) {
+        return Err(LineProblem::AttachmentSize);
+    }
+    let AttachmentRead { document_id: document, name, content_type, offset, more, .. } = read;
+    let (size, hash) = (read.size, read.hash);
+    Ok(AttachmentLine { document, name, content_type, content, offset, more, size, hash })
+}
+
+/// Whether an attachment's line goes on with the one before it; nothing else of it is looked at.
+pub(super) fn goes_on(text: &str) -> Result<bool, LineProblem> {
+    #[derive(Deserialize)]
+    struct Place {
+        #[serde(default)]
+        offset: u64,
+    }
+    Ok(serde_json::from_str::<Place>(text)?.offset > 0)
 }
 
 pub(super) fn counter(text: &str) -> Result<CounterLine, LineProblem> {
@@ -131,7 +168,17 @@ struct Out<'a, T> {
 #[derive(Serialize)]
 struct AttachmentRest<'a> {
     content_type: &'a str,
+    #[serde(flatten)]
+    place: Option<Place<'a>>,
     data_base64: String,
+}
+
+/// Which part of a content a line has.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Place<'a> {
+    First { size: u64, hash: &'a str, more: bool },
+    Next { offset: u64, more: bool },
 }
 
 #[derive(Serialize)]
@@ -157,7 +204,34 @@ pub fn write_attachment(
 ) -> serde_json::Result<()> {
     let (kind, name) = (Kind::Attachment.as_str(), &*attachment.name);
     let content_type = &*attachment.content_type;
-    let rest = AttachmentRest { content_type, data_base64: STANDARD.encode(content) };
+    let rest = AttachmentRest { content_type, place: None, data_base64: STANDARD.encode(content) };
+    line(out, &Out { kind, document_id, name, rest })
+}
+
+/// Appends one of the lines of an attachment that has several: the one with the part of its content
+/// that begins at `offset`.
+///
+/// # Errors
+///
+/// None that a document's id and an attachment could cause.
+pub fn write_attachment_part(
+    out: &mut Vec<u8>,
+    document_id: &str,
+    attachment: &Attachment,
+    offset: u64,
+    part: &[u8],
+) -> serde_json::Result<()> {
+    let (kind, name) = (Kind::Attachment.as_str(), &*attachment.name);
+    let more = offset + (part.len() as u64) < attachment.size;
+    let (content_type, place) = match offset {
+        0 => {
+            let place = Place::First { size: attachment.size, hash: &attachment.hash, more };
+            (&*attachment.content_type, place)
+        }
+        offset => ("", Place::Next { offset, more }),
+    };
+    let (place, data_base64) = (Some(place), STANDARD.encode(part));
+    let rest = AttachmentRest { content_type, place, data_base64 };
     line(out, &Out { kind, document_id, name, rest })
 }
 

@@ -27,12 +27,23 @@ pub const LINE_BYTES_MAX: usize = 4 * jackdaw_common::limits::DOCUMENT_BYTES_MAX
 pub struct Lines<R> {
     texts: Texts<R>,
     only_documents: bool,
+    /// The attachment that the next line must go on with.
+    begun: Option<Begun>,
+}
+
+/// An attachment of which not all lines have come.
+#[derive(Debug)]
+struct Begun {
+    document: String,
+    name: String,
+    /// Bytes of its content that have come.
+    offset: u64,
 }
 
 impl<R: BufRead> Lines<R> {
     /// The lines of this input.
     pub fn new(input: R) -> Self {
-        Self { texts: Texts::new(input), only_documents: false }
+        Self { texts: Texts::new(input), only_documents: false, begun: None }
     }
 
     /// The same, but that of other kinds than documents only the kind is looked at.
@@ -47,12 +58,54 @@ impl<R: BufRead> Iterator for Lines<R> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let only_documents = self.only_documents;
-        let (number, line) = self.texts.next_as(|line| parse(line, only_documents))?;
-        let bytes = self.texts.bytes_read;
-        Some(match line {
-            Ok(line) => Ok(Numbered { number, bytes, line }),
-            Err(problem) => Err(LineError { number, problem }),
-        })
+        loop {
+            let Some((number, line)) = self.texts.next_as(|line| parse(line, only_documents))
+            else {
+                // What is cut short is told at the line that is missing.
+                let number = self.texts.number + 1;
+                self.begun.take()?;
+                return Some(Err(LineError { number, problem: LineProblem::AttachmentCut }));
+            };
+            let bytes = self.texts.bytes_read;
+            let line = line.and_then(|line| line.map(|line| self.in_place(line)).transpose());
+            match line {
+                Ok(None) => {}
+                Ok(Some(line)) => return Some(Ok(Numbered { number, bytes, line })),
+                Err(problem) => {
+                    (self.texts.ended, self.begun) = (true, None);
+                    return Some(Err(LineError { number, problem }));
+                }
+            }
+        }
+    }
+}
+
+impl<R> Lines<R> {
+    /// The line, if it may stand behind the one before it.
+    fn in_place(&mut self, line: Line) -> Result<Line, LineProblem> {
+        let begun = self.begun.take();
+        let Line::Attachment(part) = &line else {
+            return begun.map_or(Ok(line), |_| Err(LineProblem::AttachmentCut));
+        };
+        match &begun {
+            None if part.offset > 0 => return Err(LineProblem::AttachmentOffset),
+            Some(begun) => {
+                let same = (&begun.document, &begun.name) == (&part.document, &part.name);
+                if !same || part.offset == 0 {
+                    return Err(LineProblem::AttachmentCut);
+                }
+                if part.offset != begun.offset {
+                    return Err(LineProblem::AttachmentOffset);
+                }
+            }
+            None => {}
+        }
+        self.begun = part.more.then(|| Begun {
+            document: part.document.clone(),
+            name: part.name.clone(),
+            offset: part.offset + part.content.len() as u64,
+        });
+        Ok(line)
     }
 }
 
@@ -201,6 +254,15 @@ pub enum LineProblem {
     /// The content of an attachment is not base64.
     #[error("the content of the attachment is not base64: {0}")]
     Base64(#[from] DecodeError),
+    /// The first of several lines of an attachment does not say how large it is, or another does.
+    #[error("of several lines of an attachment the first has its \"size\", and no other has")]
+    AttachmentSize,
+    /// An attachment has further lines, which do not come.
+    #[error("the attachment of the line before goes on, but its next part does not stand here")]
+    AttachmentCut,
+    /// A part of an attachment does not follow what came of it.
+    #[error("\"offset\" is not how many bytes of the attachment stand in the lines before")]
+    AttachmentOffset,
     /// A time series has nothing to say.
     #[error("a time series has at least one entry")]
     NoEntries,
@@ -253,7 +315,8 @@ fn utf8(line: &Bytes) -> Result<&str, LineProblem> {
     std::str::from_utf8(line).map_err(|error| LineProblem::NotUtf8 { at: error.valid_up_to() })
 }
 
-fn parse(line: Bytes, only_documents: bool) -> Result<Line, LineProblem> {
+/// What a line says; nothing where it goes on with one that is left out.
+fn parse(line: Bytes, only_documents: bool) -> Result<Option<Line>, LineProblem> {
     let text = utf8(&line)?;
     // The derived readers would take an array of the fields' values for an object.
     if !text.trim_ascii_start().starts_with('{') {
@@ -263,14 +326,16 @@ fn parse(line: Bytes, only_documents: bool) -> Result<Line, LineProblem> {
     let Some(kind) = Kind::named(&name) else {
         return Err(LineProblem::UnknownKind { kind: name.into_owned() });
     };
-    match kind {
+    let line = match kind {
         Kind::Document => document(&line, text),
+        Kind::Attachment if only_documents && parts::goes_on(text)? => return Ok(None),
         _ if only_documents => Ok(Line::LeftOut(kind)),
         Kind::Attachment => parts::attachment(text).map(Line::Attachment),
         Kind::Counter => parts::counter(text).map(Line::Counter),
         Kind::TimeSeries => parts::series(text).map(Line::TimeSeries),
         Kind::Revision => revision::read(&line, text).map(|it| Line::Revision(Box::new(it))),
-    }
+    };
+    line.map(Some)
 }
 
 /// Reads a document from `text`, which is all of `line`.

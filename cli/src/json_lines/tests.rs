@@ -1,5 +1,6 @@
 //! What `json_lines` promises, tried out.
 
+mod attachment;
 mod revision;
 
 use jackdaw_proto::documents::{Attachment, TimeSeriesEntry};
@@ -99,6 +100,7 @@ fn kinds_are_told_apart() {
             name: name.clone(),
             content_type: "t".to_owned(),
             content: Bytes::from_static(&[0]),
+            ..AttachmentLine::default()
         }),
         Line::TimeSeries(SeriesLine { document, name, entries }),
     ];
@@ -150,6 +152,7 @@ fn what_documents_have_is_written_and_read_back() {
             name: name.clone(),
             content_type,
             content,
+            ..AttachmentLine::default()
         }),
         Line::Counter(counter(i64::MIN)),
         Line::Counter(counter(i64::MAX)),

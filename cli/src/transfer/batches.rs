@@ -19,7 +19,8 @@ pub(super) const BATCH_RECORDS: usize = 256;
 /// stands alone.
 pub(super) const BATCH_BYTES: usize = 1024 * 1024;
 
-/// Bytes of an attachment that goes along with what stands around it. A larger one goes alone.
+/// Bytes of an attachment that goes along with what stands around it. A larger one goes alone, and
+/// so does each line of one that has several.
 pub(super) const ATTACHED_BYTES: usize = 64 * 1024;
 
 /// The commands of one transaction, and how far the input has been read for it.
@@ -40,7 +41,8 @@ pub(super) struct Batch {
     pub(super) left_out: BTreeMap<Kind, u64>,
 }
 
-/// A large attachment, and where its line stands. It goes alone, after the batch before it.
+/// A large attachment, or a line of one, and where it stands. It goes alone, after the batch before
+/// it.
 #[derive(Debug)]
 pub(super) struct Attaching {
     pub(super) attachment: AttachmentLine,
@@ -92,7 +94,9 @@ impl<I: Iterator<Item = Result<Numbered, LineError>>> Batches<I> {
             let Some(line) = self.lines.next() else { return Ok(Complete::AtEnd) };
             let Numbered { number, bytes, line } = line?;
             let line = match line {
-                Line::Attachment(attachment) if attachment.content.len() > ATTACHED_BYTES => {
+                Line::Attachment(attachment)
+                    if attachment.content.len() > ATTACHED_BYTES || attachment.is_special() =>
+                {
                     let (line, input_bytes) = (number, bytes);
                     self.attachment = Some(Attaching { attachment, line, input_bytes });
                     return Ok(Complete::AtAttachment);
@@ -167,7 +171,7 @@ fn steps(line: Line) -> (Kind, Vec<(Step, usize)>) {
             (Kind::Revision, vec![(Step::PutRevision(*revision), bytes)])
         }
         Line::Attachment(attachment) => {
-            let AttachmentLine { document, name, content_type, content } = attachment;
+            let AttachmentLine { document, name, content_type, content, .. } = attachment;
             let bytes = document.len() + name.len() + content.len();
             let step = PutAttachment {
                 document_id: document,

@@ -1,5 +1,6 @@
 //! A database into lines.
 
+mod attachments;
 mod revisions;
 
 use std::collections::BTreeMap;
@@ -7,20 +8,17 @@ use std::io::{self, Read as _, Seek as _, Write as _};
 
 use futures_util::StreamExt as _;
 use jackdaw_proto::documents::{
-    Attachment, Counter, Document, GetTimeSeriesRangeRequest, StreamDocumentsRequest,
+    Counter, Document, GetAttachmentRequest, GetTimeSeriesRangeRequest, StreamDocumentsRequest,
     StreamDocumentsResponse, TimeSeriesEntry,
 };
 
 use tempfile::SpooledTempFile;
 
 use self::revisions::Spool;
-use super::attach;
 use super::later::{Later, Named};
 use super::target::Target;
 use crate::connection::Service;
-use crate::json_lines::{
-    Kind, LINE_BYTES_MAX, write_attachment, write_counter, write_document, write_series,
-};
+use crate::json_lines::{Kind, LINE_BYTES_MAX, write_counter, write_document, write_series};
 use crate::report::exit::Failure;
 
 /// What to read, and where from.
@@ -39,8 +37,8 @@ pub(crate) struct ExportOptions {
 pub(crate) struct Exported {
     /// Lines written, by kind.
     pub(crate) counts: BTreeMap<Kind, u64>,
-    /// What no line can have: attachments too large for one, counters beyond 64 bits, entries that
-    /// are not finite; by kind.
+    /// What no line can have: revisions with attachments too large for one, counters beyond 64
+    /// bits, entries that are not finite; by kind.
     pub(crate) left_out: BTreeMap<Kind, u64>,
     /// What was there in the snapshot and is no more, by kind.
     pub(crate) gone: BTreeMap<Kind, u64>,
@@ -68,6 +66,10 @@ const CONFLICTS_NAMED_MAX: usize = 10;
 /// Bytes of the content of an attachment that fits into a line, in base64 and with what else
 /// stands there.
 const CONTENT_BYTES_MAX: u64 = (LINE_BYTES_MAX as u64 / 4 - 16 * 1024) * 3;
+
+/// Bytes of the content of a larger one in each of its lines: few, since whoever reads the line
+/// holds all of it.
+const PART_BYTES: usize = 6 * 1024 * 1024;
 
 /// Writes revisions as lines, but for those that are documents as they are; then all documents of
 /// one snapshot of a database, in id order, each with its counters behind it; then attachments and
@@ -135,16 +137,14 @@ impl Source<'_> {
         name: &str,
         writer: &mut Writer<'_>,
     ) -> Result<(), Failure> {
-        let read = attach::read(self.service, self.database, id, name, None, CONTENT_BYTES_MAX);
-        let read = read.await;
-        match writer.there(Kind::Attachment, id, read)? {
-            Some((attachment, Some(content))) => writer.attachment(id, &attachment, &content),
-            Some((_, None)) => {
-                writer.left_out(Kind::Attachment, 1);
-                Ok(())
-            }
-            None => Ok(()),
-        }
+        let request = GetAttachmentRequest {
+            database: self.database.to_owned(),
+            document_id: id.to_owned(),
+            name: name.to_owned(),
+            ..GetAttachmentRequest::default()
+        };
+        let pieces = Box::pin(self.service.stream_attachment(request));
+        writer.attachment(id, pieces, CONTENT_BYTES_MAX, PART_BYTES).await
     }
 
     /// Writes a time series, a line for each part of it that comes.
@@ -280,17 +280,6 @@ impl<'a> Writer<'a> {
             }
             _ => Err(failure),
         }
-    }
-
-    fn attachment(
-        &mut self,
-        id: &str,
-        attachment: &Attachment,
-        content: &[u8],
-    ) -> Result<(), Failure> {
-        write_attachment(&mut self.lines, id, attachment, content).map_err(Failure::local)?;
-        self.written(Kind::Attachment);
-        self.flush()
     }
 
     /// Writes a part of a time series; what is not finite is left out.

@@ -9,7 +9,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Response, Status};
 use tonic_types::StatusExt as _;
 
-use super::attach::attach;
+use super::attach::{self, Piece, attach};
 use super::batches::{Attaching, Batch, Batches, Next};
 use crate::connection::Service;
 use crate::json_lines::{Kind, LineError, Numbered};
@@ -55,8 +55,9 @@ where
         match now {
             Next::Attachment(attaching) => {
                 sent += 1;
-                read(attaching.input_bytes, sent);
-                attach_line(service, database, attaching, &mut loaded).await?;
+                let reading = |bytes| read(bytes, sent);
+                let rest = &mut waiting;
+                attach_lines(service, database, attaching, rest, &mut loaded, reading).await?;
             }
             Next::Batch(batch) if batch.commands.is_empty() => {
                 let mut only_left_out = Sent::default();
@@ -87,23 +88,44 @@ where
     }
 }
 
-/// Puts an attachment that a line has.
-async fn attach_line(
+/// Puts an attachment that a line has, or several of them. Where the input ends, or is not valid,
+/// before the last one nothing is written, and whoever reads it knows why.
+async fn attach_lines(
     service: &Service,
     database: &str,
-    attaching: Attaching,
+    first: Attaching,
+    rest: &mut mpsc::Receiver<Next>,
     loaded: &mut Loaded,
+    mut reading: impl FnMut(u64),
 ) -> Result<(), Failure> {
-    let line = attaching.line;
-    let written = attach(service, database, attaching.attachment).await.map_err(|failure| {
+    let Attaching { attachment, line, input_bytes } = first;
+    reading(input_bytes);
+    let (mut more, mut last_line) = (attachment.more, line);
+    let header = attach::header(database, &attachment);
+    let mut first = Some(attachment.content);
+    let next = async || {
+        if let Some(content) = first.take() {
+            return Piece::Some(content);
+        }
+        if !more {
+            return Piece::End;
+        }
+        // Lines that go on with it stand directly behind it, or the input is not valid.
+        let Some(Next::Attachment(part)) = rest.recv().await else { return Piece::Cut };
+        (more, last_line) = (part.attachment.more, part.line);
+        reading(part.input_bytes);
+        Piece::Some(part.attachment.content)
+    };
+    let written = attach(service, header, next).await.map_err(|failure| {
         let written = counted(loaded.records, "record");
         let failure = failure.while_doing(format!("line {line}"));
         failure.with_line(format_args!("  {written} before it are written"))
     })?;
+    let Some(written) = written else { return Ok(()) };
     *loaded.counts.entry(Kind::Attachment).or_default() += 1;
     loaded.records += 1;
     loaded.last_etag = loaded.last_etag.max(written.etag);
-    loaded.last_line = line;
+    loaded.last_line = last_line;
     Ok(())
 }
 

@@ -2,11 +2,13 @@
 
 use std::io::Write as _;
 
+use futures_util::stream::iter;
+use jackdaw_common::BlobHash;
 use jackdaw_proto::documents::command::Command;
 use jackdaw_proto::documents::put_attachment::Source;
 use jackdaw_proto::documents::{
-    Counter, Document, DocumentConflict, StreamDocumentsResponse, TimeSeriesEntry,
-    TimeSeriesSummary,
+    Attachment, Counter, Document, DocumentConflict, GetAttachmentResponse, PutAttachment,
+    StreamDocumentsResponse, TimeSeriesEntry, TimeSeriesSummary,
 };
 
 use tonic::{Code, Status};
@@ -17,7 +19,7 @@ use super::export::Writer;
 use super::later::{Later, Named};
 use super::load::{CallError, Sent};
 use super::*;
-use crate::json_lines::{Kind, LineError, Lines};
+use crate::json_lines::{AttachmentLine, Kind, LineError, Lines};
 
 fn document(id: &str, bytes: usize) -> String {
     let body = format!("{{\"a\":\"{}\"}}", "x".repeat(bytes.saturating_sub(8)));
@@ -299,6 +301,67 @@ fn what_cannot_be_read_is_not_taken_for_gone() {
     assert_eq!(text, "");
     assert_eq!(told.gone, [(Kind::Attachment, 2), (Kind::TimeSeries, 1)].into());
     assert_eq!((told.in_conflict, told.conflicts_named), (2, vec!["b".into(), "c".into()]));
+}
+
+/// A content is written as it comes, in one line or in several, and read back whole.
+#[test]
+fn a_large_attachment_has_several_lines() {
+    let all: Vec<u8> = (0..23).collect();
+    let hash = BlobHash::of(&all).to_string();
+    let attachment = Attachment { name: "n".into(), size: 23, hash, ..Attachment::default() };
+    let pieces = || {
+        let piece = |(at, chunk): (usize, &[u8])| {
+            let attachment = (at == 0).then(|| attachment.clone());
+            let chunk = chunk.to_vec().into();
+            Ok(GetAttachmentResponse { attachment, chunk, ..GetAttachmentResponse::default() })
+        };
+        iter(all.chunks(7).enumerate().map(piece).collect::<Vec<_>>())
+    };
+    for (whole_max, part_bytes, lines) in
+        [(23, 1, 1), (22, 23, 1), (22, 12, 2), (22, 1, 23), (0, 23, 1)]
+    {
+        let (told, text) = exported(false, |writer| {
+            let written = writer.attachment("a", pieces(), whole_max, part_bytes);
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            runtime.block_on(written).unwrap();
+        });
+        assert_eq!(told.counts, [(Kind::Attachment, 1)].into());
+        assert_eq!((text.lines().count(), told.left_out.len()), (lines, 0), "{text}");
+        let mut read = Vec::new();
+        for next in self::all(&text, false) {
+            let part = match next.unwrap() {
+                Next::Attachment(part) => part.attachment.content,
+                Next::Batch(batch) => match batch.commands[0].command.clone() {
+                    Some(Command::PutAttachment(PutAttachment {
+                        source: Some(Source::Content(content)),
+                        ..
+                    })) => content,
+                    other => panic!("{other:?}"),
+                },
+            };
+            read.extend_from_slice(&part);
+        }
+        assert_eq!(read, all);
+    }
+}
+
+/// The service is told how large a content is to be, so that half of one is never whole.
+#[test]
+fn what_is_put_is_held_against_what_its_first_line_says() {
+    let line = |size, more| AttachmentLine {
+        content: vec![0; 5].into(),
+        size,
+        more,
+        hash: size.map(|_| "h".into()),
+        ..AttachmentLine::default()
+    };
+    let said = |line| {
+        let header = attach::header("db", &line);
+        (header.size, header.hash)
+    };
+    assert_eq!(said(line(None, false)), (Some(5), None));
+    assert_eq!(said(line(Some(9), true)), (Some(9), Some("h".into())));
+    assert_eq!(said(line(Some(6), false)), (Some(6), Some("h".into())));
 }
 
 /// A line of a time series without an entry would be none that an import takes.

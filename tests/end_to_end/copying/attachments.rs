@@ -287,3 +287,31 @@ async fn a_comparison_that_reads_contents_finds_a_spoilt_one() -> Result<()> {
     assert!(said.contains("a: large, at the destination"), "{said}");
     Ok(())
 }
+
+/// One that no line has room for goes out and in again in several; half of it is not taken.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_attachment_is_exported_and_imported() -> Result<()> {
+    let pair = Pair::new().await?;
+    let large = content(10, 49 * MIB + 3);
+    pair.source.put("shop", "a", "{}").await?;
+    pair.source.attach("shop", "a", "large", "t", &large).await?;
+    let folder = pair.site.certificates();
+    let (from, to, folder) = (pair.sender.url(), pair.receiver.url(), path(&folder).to_owned());
+    let (whole, half) = (pair.site.path().join("all.jsonl"), pair.site.path().join("half.jsonl"));
+    let from = ["--url", &from, "--folder", &folder, "--database", "shop"];
+    let to = ["--url", &to, "--folder", &folder, "--database", "copy"];
+    done(&[&["export"][..], &from, &[path(&whole)]].concat())?;
+    let text = fs::read_to_string(&whole)?;
+    let lines: Vec<_> = text.lines().collect();
+    assert!(lines.len() > 3, "{} lines", lines.len());
+
+    fs::write(&half, lines[..lines.len() - 1].join("\n"))?;
+    let refused = jackdaw(&[&["import"][..], &to, &[path(&half)]].concat())?;
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert!(!refused.status.success() && said.contains("does not stand here"), "{said}");
+    assert!(pair.destination.document("copy", "a").await?.attachments.is_empty());
+    done(&[&["import"][..], &to, &[path(&whole)]].concat())?;
+    let (attachment, read) = pair.destination.attachment("copy", "a", "large").await?;
+    assert!(read == large && attachment.content_type == "t");
+    Ok(())
+}

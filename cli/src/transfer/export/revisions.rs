@@ -125,7 +125,7 @@ impl Source<'_> {
                 writer.left_out(Kind::Revision, 1);
                 return Ok(None);
             }
-            let (id, vector) = (&*revision.document_id, Some(&*revision.change_vector));
+            let (id, vector) = (&*revision.document_id, &*revision.change_vector);
             let (service, database) = (self.service, self.database);
             let read = attach::read(service, database, id, &attachment.name, vector, bytes).await;
             let Some((_, content)) = writer.there(Kind::Revision, id, read)? else {
