@@ -1,10 +1,10 @@
-//! Contents of attachments, read at both ends and hashed: what is listed is what a service believes,
-//! what is read is what it has.
+//! Contents of attachments, read at both ends and hashed: what is listed is what a service
+//! believes, what is read is what it has.
 //!
-//! What the streams of a comparison list is noted as it passes by, each content once an end, on disk
-//! where it is much; of contents that are known only the hash is held, 32 bytes. They are read when
-//! the streams have ended, which must not wait for them, and piece by piece. A content that only a
-//! version in conflict has is not read: no call gives it.
+//! What the streams of a comparison list is noted as it passes by, each content once an end, on
+//! disk where it is much; of contents that are known only the hash is held, 32 bytes. They are read
+//! when the streams have ended, which must not wait for them, and piece by piece. A content that
+//! only a version in conflict has is not read: no call gives it.
 
 use std::collections::HashSet;
 use std::io::{self, BufRead as _, BufReader, Seek as _, Write as _};
@@ -96,8 +96,8 @@ impl Contents {
     ///
     /// # Errors
     ///
-    /// A content could not be read; not that it is corrupt, which is a difference, nor that it is no
-    /// more where it was, which is counted.
+    /// A content could not be read; not that it is corrupt, which is a difference, nor that it is
+    /// no more where it was, which is counted.
     pub async fn check<S>(
         mut self,
         report: &mut Report,

@@ -9,8 +9,9 @@
 //! shows. It decides nothing about what a difference means: while either end changes, differences
 //! are to be expected.
 //!
-//! Attachments are compared by what both ends list: names, types, hashes, sizes. That their contents
-//! are there, and are what their hashes say, is not looked at unless [`Contents`] are checked.
+//! Attachments are compared by what both ends list: names, types, hashes, sizes. That their
+//! contents are there, and are what their hashes say, is not looked at unless [`Contents`] are
+//! checked.
 //!
 //! A merge reads the end that is behind, and a service ends a stream that nobody reads for long.
 //! Where that happens *both* ends are read on, behind what has been compared, as they are by then:
@@ -169,7 +170,8 @@ where
     }
 }
 
-/// Compares the revisions that two streams have; `behind` is the last document whose revisions were.
+/// Compares the revisions that two streams have; `behind` is the last document whose revisions
+/// were.
 async fn merge_revisions<S, D>(
     mut source: Revisions<S>,
     mut destination: Revisions<D>,
@@ -368,7 +370,8 @@ impl Likeness {
     }
 }
 
-/// Bodies and lists may be left out, on either end, where all versions would not fit into an answer.
+/// Bodies and lists may be left out, on either end, where all versions would not fit into an
+/// answer.
 fn likeness(left: &ConflictVersion, right: &ConflictVersion) -> Likeness {
     let same = same_vector(&left.change_vector, &right.change_vector)
         && left.deleted == right.deleted

@@ -101,8 +101,8 @@ pub struct Difference {
     pub id: String,
     /// What is different.
     pub kind: DifferenceKind,
-    /// Whether it was found behind the first of `later_behind`, or of `revisions_later_behind`: it is
-    /// of a later moment than what was compared before.
+    /// Whether it was found behind the first of `later_behind`, or of `revisions_later_behind`: it
+    /// is of a later moment than what was compared before.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub later: bool,
     /// Of counters and time series the first names, of revisions the first change vectors, of those

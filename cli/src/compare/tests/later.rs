@@ -1,7 +1,9 @@
 //! Streams that a service has ended because nobody read them for too long.
 
 use std::cell::RefCell;
+use std::vec::IntoIter;
 
+use futures_util::stream::Iter;
 use jackdaw_proto::documents::{Revision, StreamRevisionsResponse};
 use jackdaw_proto::wire::WireError;
 use prost_types::Timestamp;
@@ -23,8 +25,7 @@ type Openings<T> = Vec<Vec<Result<T, Status>>>;
 fn end<'a, T: 'a>(
     openings: Openings<T>,
     opened: &'a RefCell<Vec<String>>,
-) -> impl FnMut(Option<&DocumentId>) -> futures_util::stream::Iter<std::vec::IntoIter<Result<T, Status>>>
-{
+) -> impl FnMut(Option<&DocumentId>) -> Iter<IntoIter<Result<T, Status>>> {
     let mut openings = openings.into_iter();
     move |behind| {
         opened.borrow_mut().push(behind.map(|id| id.as_str().to_owned()).unwrap_or_default());
