@@ -58,6 +58,8 @@ fn a_transaction_that_is_more_than_a_batch_outgrows_it_unless_it_is_alone() {
 
 proptest! {
     /// Cut anywhere by any limits, every transaction lies in one batch, and no batch is empty.
+    ///
+    /// Bug 16: batches were cut at documents only.
     #[test]
     fn no_limit_cuts_a_transaction(
         sizes in prop::collection::vec(1u32..6, 1..20),

@@ -278,6 +278,7 @@ async fn a_failed_task_tries_the_next_url_after_a_wait() {
     task.ends().await;
 }
 
+/// Bugs 3 and 4: endless retries at once.
 #[tokio::test(start_paused = true)]
 async fn what_nobody_but_a_person_can_mend_is_tried_once_a_minute() {
     let row = StoreError::Row { table: "changes", key: vec![1], what: "x".into() };

@@ -43,8 +43,14 @@ fn read(path: &Path) -> Result<BTreeMap<String, String>> {
     Ok(documents)
 }
 
+/// The file that is imported.
+pub(super) fn imported() -> PathBuf {
+    let sample = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../cli/src/sample/sample.jsonl");
+    env::var_os("JACKDAW_IMPORT").map_or_else(sample, PathBuf::from)
+}
+
 /// Runs `jackdaw` as the administrator.
-fn jackdaw(pair: &Pair, arguments: &[&str]) -> Result<Output> {
+pub(super) fn jackdaw(pair: &Pair, arguments: &[&str]) -> Result<Output> {
     let output = Command::new(binary("jackdaw")?)
         .args(arguments)
         .arg("--folder")
@@ -73,8 +79,7 @@ async fn assert_copied(pair: &Pair, documents: &BTreeMap<String, String>) -> Res
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_imported_file_is_copied_byte_for_byte() -> Result<()> {
-    let sample = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../cli/src/sample/sample.jsonl");
-    let file = env::var_os("JACKDAW_IMPORT").map_or_else(sample, PathBuf::from);
+    let file = imported();
     let mut documents = read(&file)?;
     assert!(documents.len() > CHANGED + DELETED, "{} documents", documents.len());
 

@@ -6,3 +6,4 @@ mod data;
 mod local;
 mod parts;
 mod revisions;
+mod whole;

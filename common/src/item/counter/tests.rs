@@ -60,6 +60,7 @@ fn names_are_checked() {
     assert_eq!(name, "LIKES ♥".parse().unwrap());
 }
 
+/// Bug 39: a malformed list ended replication for good where it was read.
 #[test]
 fn a_list_is_checked() {
     let one = Partial { origin: entry(2, 1), value: 1 };

@@ -244,6 +244,8 @@ fn with_attachment(number: u64, document: &str, bytes: &[u8]) -> jackdaw_common:
 /// attachment went in between.
 ///
 /// Found by, planted: what is there is not pinned; then the batch is refused, and nothing is lost.
+///
+/// Bug 7: a content was collected while what refers to it was on its way.
 #[test]
 fn a_content_does_not_go_between_have_and_use() {
     for pinned in [true, false] {

@@ -110,6 +110,7 @@ async fn pitfall_15_a_session_reads_while_its_own_frames_wait() {
     assert!(!planted, "the planted bug must be found");
 }
 
+/// Bug 5: the count of retries began anew only with the process; here with each acknowledgement.
 #[tokio::test]
 async fn a_rewound_session_begins_behind_what_is_acknowledged() {
     let store = store(1);

@@ -85,6 +85,8 @@ async fn a_batch_comes_behind_its_contents() {
 }
 
 /// Many contents make many batches: what is sent is soon durable.
+///
+/// Bug 16: a pattern with many attachments made gigantic batches.
 #[tokio::test]
 async fn contents_close_a_batch() {
     let store = store(1);
@@ -104,6 +106,9 @@ async fn contents_close_a_batch() {
 }
 
 /// A batch that is sent back is offered anew; what was being sent for it is left.
+///
+/// Bugs 1, 4 and 6: what was missing is asked for again, the second time in a row blocks the task,
+/// and the error names document, version, attachment and hash.
 #[tokio::test]
 async fn a_rewound_session_offers_anew() {
     let store = store(1);

@@ -62,6 +62,7 @@ fn mixed() -> Vec<Item> {
     ]
 }
 
+/// Bug 15: what was covered was written again each time.
 #[test]
 fn a_batch_twice_changes_nothing() {
     on_both(async |place| {

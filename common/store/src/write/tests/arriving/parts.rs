@@ -32,6 +32,8 @@ async fn a_deletion_of_the_document_beats_what_was_written_meanwhile() {
 
 /// CNT-07: deletions travel; CNT-09 and A15: both sides count, and a deletion does not take what it
 /// has not seen.
+///
+/// Bug 40: an update of a counter did not raise the database vector as it should.
 #[tokio::test]
 async fn both_sides_count() {
     let (here, there) = (in_memory(1), in_memory(2));
@@ -276,6 +278,8 @@ async fn a_deleted_span_reaches_where_nothing_is() {
 }
 
 /// A source that is copied, and not written to elsewhere, is copied segment by segment.
+///
+/// Bug 45: after parts of a series were deleted the wrong neighbour was read.
 #[tokio::test]
 async fn a_copy_has_the_segments_of_its_source() {
     let (here, there) = (in_memory(1), in_memory(2));

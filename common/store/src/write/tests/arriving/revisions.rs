@@ -106,6 +106,8 @@ async fn a_revision_over_two_ways_is_one() {
 }
 
 /// What a rule removes is removed in every copy, whatever is configured there (scenario REV-16).
+///
+/// Bug 53: what says that revisions are removed did not travel.
 #[tokio::test]
 async fn what_is_removed_is_removed_everywhere() {
     let [here, there, end] = [1, 2, 3].map(in_memory);
@@ -226,6 +228,8 @@ async fn what_may_come_again_is_remembered_to_be_removed() {
 }
 
 /// Removals are joined, whatever each of them has seen of the others.
+///
+/// Bug 50: what was removed was written anew each time it came, without end.
 #[tokio::test]
 async fn removals_are_joined() {
     let here = in_memory(9);

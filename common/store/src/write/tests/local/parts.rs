@@ -174,6 +174,7 @@ async fn beyond_64_bits_nothing_is_added() {
     assert_eq!(counted(&store, "d", "n"), Some(i64::MAX - 1));
 }
 
+/// Bug 49: a series without entries was listed.
 #[tokio::test]
 async fn a_series_takes_entries_in_any_order() {
     let store = in_memory(1);
