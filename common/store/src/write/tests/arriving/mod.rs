@@ -1,6 +1,7 @@
 //! What comes from other databases: sessions, batches, conflicts.
 
 mod applying;
+mod beside;
 mod conflicts;
 mod keeping;
 mod lineage;

@@ -85,6 +85,19 @@ async fn what_a_task_has_not_passed_stays() {
     assert_eq!(forget(&store).await, 1);
 }
 
+/// Whoever has not heard that a series is gone hears of it too (invariant I16).
+#[tokio::test]
+async fn a_series_that_is_gone_stays_so_for_a_task() {
+    let store = in_memory(1);
+    put(&store, "d", "1").await;
+    task(&store, 1, true).await;
+    wrote(&store, appending("d", "heat", &[(1, &[1.0])])).await;
+    wrote(&store, clearing("d", "heat", Span::ALL)).await;
+    assert_eq!(forget(&store).await, 0);
+    store.stand(at(1, store.last_etag())).await.unwrap();
+    assert_eq!(forget(&store).await, 1);
+}
+
 /// What arrives is remembered until its source says that all has come.
 #[tokio::test]
 async fn what_may_come_again_stays() {
