@@ -3,6 +3,7 @@
 
 mod attachments;
 mod data;
+mod derived;
 mod local;
 mod parts;
 mod revisions;

@@ -7,7 +7,8 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 use anyhow::{Context as _, Result};
 use jackdaw_proto::control::Database;
-use serde_json::Value;
+use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use super::data::{imported, jackdaw};
 use crate::setup::Pair;
@@ -22,44 +23,47 @@ struct Content {
     revisions: u64,
 }
 
-fn text(line: &Value, member: &str) -> String {
-    line.get(member).and_then(Value::as_str).unwrap_or_default().to_owned()
+/// A line of the file.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Line {
+    kind: String,
+    id: String,
+    document_id: String,
+    name: String,
+    /// As it stands there: it may have numbers that no type has.
+    body: Option<Box<RawValue>>,
+    content_type: String,
+    data_base64: String,
+    value: i64,
+    entries: Vec<(String, Vec<f64>, Option<String>)>,
 }
 
 impl Content {
     fn read(path: &Path) -> Result<Self> {
         let mut content = Self::default();
         for line in fs::read_to_string(path)?.lines() {
-            let line: Value = serde_json::from_str(line)?;
-            content.add(&line).with_context(|| line.to_string())?;
+            content.add(serde_json::from_str(line).with_context(|| line.to_owned())?)?;
         }
         Ok(content)
     }
 
-    fn add(&mut self, line: &Value) -> Result<()> {
-        let kind = text(line, "kind");
-        let (document, name) = (text(line, "document_id"), text(line, "name"));
-        let [document, name] = [document, name].map(|text| text.to_lowercase());
+    fn add(&mut self, line: Line) -> Result<()> {
+        let Line { kind, id, content_type, data_base64, .. } = line;
+        let [id, document, name] =
+            [id, line.document_id, line.name].map(|text| text.to_lowercase());
         match &*kind {
             "document" => {
-                let body = line.get("body").context("no body")?.to_string();
-                self.all.insert([kind, text(line, "id").to_lowercase(), String::new()], body);
+                let body = line.body.context("no body")?.get().to_owned();
+                self.all.insert([kind, id, name], body);
             }
             "attachment" => {
-                let says = [text(line, "content_type"), text(line, "data_base64")].join(" ");
-                self.all.insert([kind, document, name], says);
+                self.all.insert([kind, document, name], [content_type, data_base64].join(" "));
             }
-            "counter" => {
-                let value = line.get("value").and_then(Value::as_i64).context("no value")?;
-                *self.counters.entry([document, name]).or_default() += value;
-            }
+            "counter" => *self.counters.entry([document, name]).or_default() += line.value,
             "time_series" => {
-                let entries = line.get("entries").and_then(Value::as_array).context("none")?;
-                for entry in entries {
-                    let time = entry[0].as_str().context("no time")?.to_owned();
-                    let values: Vec<_> =
-                        entry[1].as_array().context("none")?.iter().map(Value::as_f64).collect();
-                    let says = format!("{values:?} {}", entry[2]);
+                for (time, values, tag) in line.entries {
+                    let says = format!("{values:?} {tag:?}");
                     self.entries.insert([document.clone(), name.clone(), time], says);
                 }
             }
