@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use crate::setup::Pair;
 
-/// What both ends say of a document beside what was written: its flags apart, which differ by whether
-/// it came from elsewhere.
+/// What both ends say of a document beside what was written: its flags apart, which differ by
+/// whether it came from elsewhere.
 async fn derived(pair: &Pair) -> Result<(Value, Vec<String>)> {
     let (mut source, here) = of(&pair.source, "shop").await?;
     let (mut copy, there) = of(&pair.destination, "copy").await?;

@@ -1,5 +1,5 @@
-//! A file of JSON lines of all kinds, imported, copied and exported from the copy: the copy has what
-//! the file has, by counts and by content.
+//! A file of JSON lines of all kinds, imported, copied and exported from the copy: the copy has
+//! what the file has, by counts and by content.
 //!
 //! The file is the sample of `jackdaw quickstart`; `JACKDAW_IMPORT` names another one.
 
