@@ -1,4 +1,4 @@
-//! A proxy on loopback between two services: counts what goes through, and cuts it off.
+//! A proxy on loopback between two services: counts what goes through, holds it, and cuts it off.
 
 use std::{
     net::SocketAddr,
@@ -25,6 +25,15 @@ pub struct Proxy {
     there: Arc<AtomicU64>,
     /// Rises when connections are to be cut.
     cuts: watch::Sender<u64>,
+    /// Bytes that may go to the target.
+    most: watch::Sender<u64>,
+}
+
+/// How much has gone to the target, and may.
+#[derive(Clone)]
+struct Gauge {
+    counted: Arc<AtomicU64>,
+    most: watch::Receiver<u64>,
 }
 
 impl Proxy {
@@ -38,7 +47,8 @@ impl Proxy {
         let address = listener.local_addr()?;
         let there = Arc::new(AtomicU64::new(0));
         let (cuts, cut) = watch::channel(0);
-        let counted = Arc::clone(&there);
+        let (most, bound) = watch::channel(u64::MAX);
+        let gauge = Gauge { counted: Arc::clone(&there), most: bound };
         tokio::spawn(async move {
             let mut ended = cut.clone();
             loop {
@@ -53,11 +63,11 @@ impl Proxy {
                     }
                 };
                 if let Ok((stream, _)) = accepted {
-                    tokio::spawn(forward(stream, target, Arc::clone(&counted), cut.clone()));
+                    tokio::spawn(forward(stream, target, gauge.clone(), cut.clone()));
                 }
             }
         });
-        Ok(Self { address, there, cuts })
+        Ok(Self { address, there, cuts, most })
     }
 
     /// The URL that leads through it.
@@ -70,36 +80,42 @@ impl Proxy {
         self.there.load(Ordering::SeqCst)
     }
 
+    /// Lets no more than so many bytes go to the target, counted from the beginning, all
+    /// connections together; what comes is left in them.
+    pub fn hold_behind(&self, bytes: u64) {
+        self.most.send_replace(bytes);
+    }
+
     /// Cuts every connection there is.
     pub fn cut(&self) {
         self.cuts.send_modify(|cuts| *cuts += 1);
     }
 }
 
-async fn forward(
-    here: TcpStream,
-    target: SocketAddr,
-    counted: Arc<AtomicU64>,
-    mut cut: watch::Receiver<u64>,
-) {
+async fn forward(here: TcpStream, target: SocketAddr, gauge: Gauge, mut cut: watch::Receiver<u64>) {
     cut.mark_unchanged();
     let Ok(there) = TcpStream::connect(target).await else { return };
     let (from_here, to_here) = here.into_split();
     let (from_there, to_there) = there.into_split();
     tokio::select! {
-        () = copy(from_here, to_there, Some(&counted)) => {}
+        () = copy(from_here, to_there, Some(gauge)) => {}
         () = copy(from_there, to_here, None) => {}
         _ = cut.changed() => {}
     }
 }
 
-async fn copy(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, counted: Option<&AtomicU64>) {
+async fn copy(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut gauge: Option<Gauge>) {
     let mut buffer = vec![0; 64 * 1024];
     while let Ok(read) = from.read(&mut buffer).await {
+        if let Some(Gauge { counted, most }) = &mut gauge
+            && most.wait_for(|most| counted.load(Ordering::SeqCst) < *most).await.is_err()
+        {
+            return;
+        }
         if read == 0 || to.write_all(&buffer[..read]).await.is_err() {
             return;
         }
-        if let Some(counted) = counted {
+        if let Some(Gauge { counted, .. }) = &gauge {
             counted.fetch_add(read as u64, Ordering::SeqCst);
         }
     }

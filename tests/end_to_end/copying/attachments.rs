@@ -115,6 +115,40 @@ async fn a_shared_content_crosses_once() -> Result<()> {
     .await
 }
 
+/// Two tasks of one database, of which one is held in the middle of a content: the other goes on,
+/// with that content and with whatever is written meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn tasks_of_one_database_do_not_hold_each_other_up() -> Result<()> {
+    let pair = Pair::new().await?;
+    pair.destination.create_database("second").await?;
+    let proxy = Proxy::start(pair.receiver.address()).await?;
+    proxy.hold_behind(3 * MIB as u64);
+    let bytes = content(4, 10 * MIB);
+    pair.source.put("shop", "a", "{}").await?;
+    pair.source.attach("shop", "a", "large", "", &bytes).await?;
+    let held = pair.source.replicate_as("held", "shop", "copy", &[proxy.url()]).await?.name;
+    until("a part of the content has crossed", SOON, async || {
+        Ok((proxy.sent() >= 3 * MIB as u64).then_some(()))
+    })
+    .await?;
+    let there = [pair.receiver.url()];
+    let free = pair.source.replicate_as("free", "shop", "second", &there).await?.name;
+    pair.caught_up(&free).await?;
+    for n in 0..100 {
+        pair.source.put("shop", &format!("b/{n}"), "{}").await?;
+    }
+    pair.source.attach("shop", "b/0", "small", "", &[1]).await?;
+    pair.caught_up(&free).await?;
+    let second = pair.destination.database("second").await?;
+    assert_eq!((second.documents, second.attachments), (101, 2));
+    assert_eq!(pair.destination.attachment("second", "a", "large").await?.1, bytes);
+    assert_eq!(pair.destination.database("copy").await?.documents, 0);
+    proxy.hold_behind(u64::MAX);
+    pair.caught_up(&held).await?;
+    assert_eq!(pair.assert_equal().await?, 101);
+    Ok(())
+}
+
 /// Puts a large file, copies it over a connection that is cut `cuts` times, and answers how many
 /// bytes crossed.
 async fn cut_off(pair: &Pair, mib: usize, cuts: u64) -> Result<(u64, u64)> {

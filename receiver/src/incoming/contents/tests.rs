@@ -10,6 +10,7 @@ use jackdaw_common::{
     limits::BLOBS_KEPT_AT_ONCE_MAX,
 };
 use jackdaw_proto::convert::replication::OutgoingItem;
+use jackdaw_store::Command;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::incoming::session::fixture::*;
@@ -205,6 +206,32 @@ async fn many_contents_come_with_one_batch() {
     read.sort();
     assert!(read == contents);
     rig.hang_up().await;
+}
+
+/// What the destination said that it has is there when its batch is, though the last that referred
+/// to it has gone meanwhile (pitfall 17).
+///
+/// Found by, planted: what is there is not pinned; then the batch is sent back.
+#[tokio::test]
+async fn what_is_not_needed_stays_until_its_batch_is_there() {
+    for size in [10, LARGE] {
+        let mut rig = Rig::new().await;
+        let one = content(1, size);
+        rig.send(offer(1, &[&one])).await;
+        assert_eq!(rig.next().await, needs(1, &[(0, 0)]));
+        rig.send_all(pieces(0, &one, 0)).await;
+        rig.send_all(attached(1, 0, &[&one])).await;
+        assert_eq!(rig.ack().await.outcomes.applied, 1);
+        rig.send(offer(2, &[&one])).await;
+        assert_eq!(rig.next().await, needs(2, &[]));
+        let delete = Command::Delete { id: "things/1".parse().unwrap(), expected: None };
+        rig.store.transact(vec![delete]).await.unwrap();
+        assert_eq!(rig.store.snapshot().header().blobs, 0);
+        rig.send_all(attached(2, 1, &[&one])).await;
+        assert_eq!(rig.ack().await.outcomes.applied, 1);
+        assert_eq!(reads(&rig, 2), [one]);
+        rig.hang_up().await;
+    }
 }
 
 /// What has come and is damaged on disk is found by its hash, and comes anew.
