@@ -49,7 +49,8 @@ impl Pressure {
             database.persist(PersistMode::Buffer).map_err(|_| Dead)?;
             let sealed = || keyspaces.iter().map(|one| one.tree.sealed_memtable_count());
             let most = sealed().max().unwrap_or_default();
-            let much = database.write_buffer_size() > BUFFERS_MAX * self.write_buffer_bytes_max;
+            let much = database.write_buffer_size()
+                > self.write_buffer_bytes_max.saturating_mul(BUFFERS_MAX);
             let queued = most >= SEALED_MAX || (most > 0 && much);
             let ragged = keyspaces.iter().any(|one| one.tree.l0_run_count() >= RUNS_MAX);
             // What is written out begins the merging: waiting for it alone could be for ever.
