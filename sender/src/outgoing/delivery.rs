@@ -8,10 +8,7 @@
 //! session, when the connection has taken the one before. Small contents go first, and none is held
 //! longer than it must be: one that lies in a row holds a snapshot.
 
-use std::{
-    collections::{HashSet, VecDeque},
-    sync::Arc,
-};
+use std::{collections::VecDeque, sync::Arc};
 
 use futures_util::{FutureExt as _, future::BoxFuture};
 use jackdaw_common::{
@@ -30,10 +27,10 @@ type Read = (BlobChunk, Option<BlobHasher>);
 /// The contents of one batch.
 pub(super) struct Delivery {
     number: u64,
-    /// Those that are to be sent, or may be.
-    contents: Vec<Option<Arc<Referred>>>,
-    /// `None` until the receiver has said.
-    needs: Option<VecDeque<NeededBlob>>,
+    /// All of them, until the receiver has said what it needs.
+    offered: Vec<Arc<Referred>>,
+    /// What is still to be sent; `None` until the receiver has said.
+    needs: Option<VecDeque<(NeededBlob, Arc<Referred>)>>,
     reading: Option<BoxFuture<'static, Result<Read, SessionError>>>,
     /// Over what was read of the content under way, where that was from its beginning.
     hasher: Option<BlobHasher>,
@@ -43,11 +40,10 @@ impl Delivery {
     /// Those of batch `number`, and the offer of them.
     pub(super) fn new(number: u64, mut contents: Vec<Referred>) -> (Self, BlobOffer) {
         contents.sort_by_key(|it| it.content.size());
-        let offered =
-            |it: &Referred| OfferedBlob { hash: it.content.hash(), size: it.content.size() };
-        let offer = BlobOffer { number, blobs: contents.iter().map(offered).collect() };
-        let contents = contents.into_iter().map(|it| Some(Arc::new(it))).collect();
-        (Self { number, contents, needs: None, reading: None, hasher: None }, offer)
+        let blob = |it: &Referred| OfferedBlob { hash: it.content.hash(), size: it.content.size() };
+        let offer = BlobOffer { number, blobs: contents.iter().map(blob).collect() };
+        let offered = contents.into_iter().map(Arc::new).collect();
+        (Self { number, offered, needs: None, reading: None, hasher: None }, offer)
     }
 
     /// The receiver says what it needs.
@@ -56,26 +52,16 @@ impl Delivery {
         if need.number != self.number || self.needs.is_some() {
             return Err(wrong);
         }
-        let can = |needed: &NeededBlob| {
-            let size = self.content(needed.index).map(|it| it.content.size());
-            size.is_some_and(|size| needed.offset < size || needed.offset == 0)
+        let offered = std::mem::take(&mut self.offered);
+        let needed = |needed: NeededBlob| {
+            let of = offered.get(usize::try_from(needed.index).ok()?)?;
+            let there = needed.offset < of.content.size() || needed.offset == 0;
+            there.then(|| (needed, Arc::clone(of)))
         };
-        if !need.needs.iter().all(can) {
-            return Err(wrong);
-        }
-        let needed: HashSet<_> = need.needs.iter().map(|needed| needed.index).collect();
-        for (index, content) in (0..).zip(&mut self.contents) {
-            if !needed.contains(&index) {
-                *content = None;
-            }
-        }
-        self.needs = Some(need.needs.into());
+        let needs: Option<_> = need.needs.into_iter().map(needed).collect();
+        self.needs = Some(needs.ok_or(wrong)?);
         self.read();
         Ok(())
-    }
-
-    fn content(&self, index: u32) -> Option<&Arc<Referred>> {
-        usize::try_from(index).ok().and_then(|at| self.contents.get(at))?.as_ref()
     }
 
     /// Whether all that is needed is sent.
@@ -96,21 +82,17 @@ impl Delivery {
     /// A piece was read. A content that is not what its hash says is found here: the receiver would
     /// only refuse it, again and again.
     fn advance(&mut self, chunk: &BlobChunk) -> Result<(), SessionError> {
-        let Some(first) = self.needs.as_mut().and_then(VecDeque::front_mut) else { return Ok(()) };
-        let index = first.index;
+        let Some(needs) = &mut self.needs else { return Ok(()) };
+        let Some((first, of)) = needs.front_mut() else { return Ok(()) };
         first.offset = chunk.offset + chunk.bytes.len() as u64;
-        let offset = first.offset;
-        let content = self.content(index).cloned();
-        if content.as_ref().is_some_and(|it| offset < it.content.size()) {
+        if first.offset < of.content.size() {
             return Ok(());
         }
-        self.needs.as_mut().map(VecDeque::pop_front);
-        let slot = usize::try_from(index).ok().and_then(|at| self.contents.get_mut(at));
-        slot.map(Option::take);
+        let sent = needs.pop_front();
         let read = self.hasher.take().map(|hasher| hasher.finish());
-        match content.zip(read) {
-            Some((it, read)) if read != it.content.hash() => {
-                Err(it.damaged("it is not what its hash says".to_owned()))
+        match sent.zip(read) {
+            Some(((_, of), read)) if read != of.content.hash() => {
+                Err(of.damaged("it is not what its hash says".to_owned()))
             }
             _ => Ok(()),
         }
@@ -118,9 +100,8 @@ impl Delivery {
 
     /// Begins to read the next piece.
     fn read(&mut self) {
-        let needed = self.needs.as_ref().and_then(VecDeque::front).copied();
-        let Some(NeededBlob { index, offset }) = needed else { return };
-        let Some(referred) = self.content(index).cloned() else { return };
+        let needed = self.needs.as_ref().and_then(VecDeque::front);
+        let Some((NeededBlob { index, offset }, referred)) = needed.cloned() else { return };
         let hasher = if offset == 0 { Some(BlobHasher::default()) } else { self.hasher.take() };
         let read = move || {
             let mut hasher = hasher;
