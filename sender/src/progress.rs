@@ -113,6 +113,8 @@ pub struct Status {
     pub last_acknowledged: Etag,
     /// The destination's vector as last heard of.
     pub destination_vector: ChangeVector,
+    /// Bytes of contents that the destination lacked when it was first asked in this session.
+    pub lacked: Option<u64>,
     /// When the destination was last heard of.
     pub heard: Option<Timestamp>,
     /// Counts.

@@ -21,7 +21,7 @@ use crate::{
     outgoing::{Connected, Dial, Retry, Session, SessionError, check_cursor},
     ownership::Ownership,
     position::Position,
-    progress::{Board, LastError, Phase, TaskKey, Warning},
+    progress::{Board, LastError, Phase, Status, TaskKey, Warning},
 };
 
 /// Longest wait for a receiver's answer to an offer, and how long a session lives that counts as
@@ -98,6 +98,7 @@ impl Runner {
         let mut failures = 0;
         let mut attempt = 0;
         let mut told = None;
+        let mut contents = Contents::default();
         // Told that its generation is too low, a task asks again at once, but once only.
         let mut fenced = false;
         loop {
@@ -121,7 +122,14 @@ impl Runner {
                 }
             }
             fenced = highest.is_some();
-            failures = if accepted { 0 } else { failures + 1 };
+            // A content may take many connections; one that ends otherwise may end so for ever.
+            let lost = matches!(error, SessionError::Lost | SessionError::Silent);
+            let grown = contents.have_grown(&self.board.status(self.key)) && lost;
+            failures = match (accepted, grown) {
+                (true, _) => 0,
+                (false, true) => 1,
+                (false, false) => failures + 1,
+            };
             attempt += 1;
             if accepted {
                 told = None;
@@ -239,6 +247,7 @@ impl Runner {
             status.error = None;
             status.last_acknowledged = cursor;
             status.last_sent = cursor;
+            status.lacked = None;
             status.destination_vector = accept.vector.clone();
             if let Some(from) = accept.went_back_from {
                 status.warning = Some(restored(cursor, from, self.clock.now()));
@@ -321,6 +330,20 @@ fn is_news(told: &mut Option<String>, error: &SessionError) -> bool {
     let news = told.as_deref() != Some(&*message);
     *told = Some(message);
     news
+}
+
+/// What the destination lacked of the contents behind its cursor when it was last asked.
+#[derive(Default)]
+struct Contents(Option<(Etag, u64)>);
+
+impl Contents {
+    /// Whether it lacks less than it did, at the same place: the session before brought it there.
+    fn have_grown(&mut self, status: &Status) -> bool {
+        let Some(lacked) = status.lacked else { return false };
+        let now = (status.last_acknowledged, lacked);
+        let before = self.0.replace(now);
+        before.is_some_and(|(cursor, before)| cursor == now.0 && lacked < before)
+    }
 }
 
 /// How a session ended.

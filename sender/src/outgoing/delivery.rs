@@ -46,8 +46,8 @@ impl Delivery {
         (Self { number, offered, needs: None, reading: None, hasher: None }, offer)
     }
 
-    /// The receiver says what it needs.
-    pub(super) fn need(&mut self, need: BlobNeed) -> Result<(), Untrue> {
+    /// The receiver says what it needs; answers how many bytes that is.
+    pub(super) fn need(&mut self, need: BlobNeed) -> Result<u64, Untrue> {
         let wrong = Untrue::Need { number: need.number };
         if need.number != self.number || self.needs.is_some() {
             return Err(wrong);
@@ -58,10 +58,12 @@ impl Delivery {
             let there = needed.offset < of.content.size() || needed.offset == 0;
             there.then(|| (needed, Arc::clone(of)))
         };
-        let needs: Option<_> = need.needs.into_iter().map(needed).collect();
-        self.needs = Some(needs.ok_or(wrong)?);
+        let needs: Option<VecDeque<_>> = need.needs.into_iter().map(needed).collect();
+        let needs = needs.ok_or(wrong)?;
+        let lacked = needs.iter().map(|(needed, of)| of.content.size() - needed.offset).sum();
+        self.needs = Some(needs);
         self.read();
-        Ok(())
+        Ok(lacked)
     }
 
     /// Whether all that is needed is sent.

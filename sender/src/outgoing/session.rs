@@ -243,7 +243,10 @@ impl Session {
     fn on_need(&mut self, need: BlobNeed) -> Result<(), SessionError> {
         let number = need.number;
         let delivery = self.delivery.as_mut().ok_or(Untrue::Need { number })?;
-        delivery.need(need)?;
+        let lacked = delivery.need(need)?;
+        self.report(|status| {
+            status.lacked.get_or_insert(lacked);
+        });
         self.end_delivery();
         Ok(())
     }

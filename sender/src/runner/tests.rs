@@ -9,7 +9,7 @@ use bytes::Bytes;
 use futures_util::{FutureExt as _, StreamExt as _, future::BoxFuture, stream};
 use jackdaw_common::{
     BlobHash, ChangeVector,
-    frame::{Accept, ReceiverHeartbeat, ToReceiver, ToSender, Window},
+    frame::{Accept, BlobNeed, NeededBlob, ReceiverHeartbeat, ToReceiver, ToSender, Window},
 };
 use jackdaw_node::shutdown::Trigger;
 use jackdaw_store::{
@@ -389,6 +389,46 @@ async fn the_reason_behind_a_hangup_is_heard() {
     assert_eq!(status.error.unwrap().reason, "ITEM_KIND_UNSUPPORTED");
     // And so is what became durable meanwhile.
     assert_eq!(status.last_acknowledged, fixture::etag(1));
+    task.ends().await;
+}
+
+/// A receiver that takes the content from `offset` on when it is offered, and then is lost.
+fn takes_from(offset: u64) -> Connected {
+    let (mut connected, mut sent) = accepts(Etag::ZERO);
+    let need = async move {
+        while let Some(frame) = sent.recv().await {
+            if let ToReceiver::BlobOffer(offer) = frame {
+                let needs = vec![NeededBlob { index: 0, offset }];
+                return Ok(ToSender::BlobNeed(BlobNeed { number: offer.number, needs }));
+            }
+        }
+        Err(SessionError::Lost)
+    };
+    let lost = stream::iter([Err(SessionError::Lost)]);
+    connected.inbound = Box::pin(stream::once(need).chain(lost));
+    connected
+}
+
+/// A content that is longer than connections last comes over many of them: each that brought a part
+/// of it is followed by another soon. Where no more is had than before, the waits grow.
+#[tokio::test(start_paused = true)]
+async fn a_content_that_grows_is_no_failure() {
+    let store = fixture::store(1);
+    fixture::fill(&store, 0..1, 10).await;
+    fixture::attach(&store, "things/0", "large", &vec![7; 1 << 20]).await;
+    let offsets = [0, 10, 20, 30, 30, 30, 40];
+    let retries = [1, 1, 1, 1, 2, 3, 1];
+    let mut task = Task::start_over(store, &["https://b:1"], move |number, _| {
+        Ok(takes_from(offsets.get(number).copied().unwrap_or(40)))
+    })
+    .await;
+    for expected in retries {
+        task.call().await;
+        let waits = task.until(|phase| matches!(phase, Phase::Backoff { .. })).await;
+        let error = waits.error.unwrap();
+        assert_eq!((&*error.reason, error.retries), ("CONNECTION_LOST", expected));
+        task.until(|phase| !matches!(phase, Phase::Backoff { .. })).await;
+    }
     task.ends().await;
 }
 

@@ -64,7 +64,7 @@ pub(crate) async fn fill(store: &Store, ids: std::ops::Range<u64>, bytes: usize)
 }
 
 /// Attaches a content to a document.
-pub(super) async fn attach(store: &Store, id: &str, name: &str, content: &[u8]) {
+pub(crate) async fn attach(store: &Store, id: &str, name: &str, content: &[u8]) {
     let mut staging = store.stage();
     staging.write(content).unwrap();
     let command = Command::PutAttachment {
