@@ -273,9 +273,19 @@ impl World {
 
     /// Nothing happens any more.
     async fn silence(&mut self) -> Result<(), Violation> {
-        // What was equal may have been told of only now.
-        sleep(Duration::from_secs(2)).await;
-        let before = self.traffic();
+        // What was equal may have been told of only now, and is told item by item where batches are
+        // small: it ends.
+        let most = Instant::now() + PEACE_MAX;
+        let mut before = self.traffic();
+        loop {
+            sleep(Duration::from_secs(2)).await;
+            let now = self.traffic();
+            let ended = now == before || Instant::now() >= most;
+            before = now;
+            if ended {
+                break;
+            }
+        }
         let end = Instant::now() + SILENCE;
         while Instant::now() < end {
             self.step().await?;

@@ -61,7 +61,8 @@ reasons! {
         ClientStalled = "CLIENT_STALLED", Aborted,
             "The client took nothing of a stream for too long, so the stream was ended.",
             "Call again, and read what comes; a watch of changes goes on from the last etag seen, \
-             a stream of documents or revisions behind the last id, in `after_id`.";
+             a stream of documents or revisions behind the last document that came whole, in \
+             `after_id`.";
         RequestMalformed = "REQUEST_MALFORMED", Internal,
             "What came as a request is no message of its type, or not framed as gRPC does; `cause` \
              says what is wrong.",

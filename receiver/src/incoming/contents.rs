@@ -6,8 +6,8 @@
 //!                                        batch begins ◄── durable ◄──────┴─ keep (blocking)
 //! ```
 //!
-//! What is here is held by a snapshot until the batch is durable, so that it does not go between
-//! "there" and its use (pitfall 17). What comes is staged under the task and its hash: when the
+//! What is here stays until the batch is durable, so that it does not go between "there" and its use
+//! (pitfall 17): a file of its own is not removed, a little one is read. What comes is staged under the task and its hash: when the
 //! session breaks, the next one goes on behind what has come. One piece is taken in at a time, and
 //! no frame is read meanwhile, so nothing gathers in memory. Of contents that are whole a few are
 //! made durable side by side while others come: a disk syncs several files in little more than the
@@ -234,7 +234,7 @@ fn look_up(
                 let what = "are of another size than they are here";
                 return Err(IncomingError::Contents { number, what });
             }
-            brought.pin(content)?;
+            brought.pin(content);
         } else if let Some(staged) = on_the_way.iter().find_map(|it| it.staged(&blob.hash)) {
             if staged.size() != blob.size {
                 let what = "are of another size than they are here";

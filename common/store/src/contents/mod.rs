@@ -37,7 +37,10 @@ use crate::{
     error::StoreError,
     keys,
     read::Snapshot,
-    tables::blobs::{BlobRow, Place},
+    tables::{
+        blobs::{BlobRow, Place},
+        codec::RowError,
+    },
     write::corrupt,
 };
 
@@ -231,19 +234,16 @@ impl Brought {
         self.staged.insert(staged.hash(), staged);
     }
 
-    /// One that is there, and must not go meanwhile.
-    ///
-    /// # Errors
-    ///
-    /// It cannot be read.
-    pub fn pin(&mut self, content: Content) -> Result<(), StoreError> {
-        let content =
-            if self.read < BATCH_INLINE_BYTES_MAX { content.read_out()? } else { content };
+    /// One that is there, and must not go meanwhile. Who needs its bytes learns whether they can be
+    /// read; mostly nobody does.
+    pub fn pin(&mut self, content: Content) {
+        let fits = self.read < BATCH_INLINE_BYTES_MAX;
+        let read = fits.then(|| content.clone().read_out().ok()).flatten();
+        let content = read.unwrap_or(content);
         if let Lies::Read(bytes) = &content.lies {
             self.read += bytes.len();
         }
         self.seen.insert(content.hash, content);
-        Ok(())
     }
 
     /// Bytes of those that are in memory.
@@ -333,7 +333,7 @@ impl Content {
         let read = read.map_err(|error| self.unreadable(error))?;
         if read.len() != wanted {
             let what = format!("{} bytes at {offset} instead of {wanted}", read.len());
-            return Err(StoreError::Content { hash: self.hash, what });
+            return Err(self.damaged(what));
         }
         Ok(read)
     }
@@ -355,18 +355,23 @@ impl Content {
             Lies::Beside(..) => return Ok(Bytes::new()),
         };
         let key = keys::blob(&self.hash);
-        let Some(row) = snapshot.engine().get(keys::CONTENTS, &key)? else {
-            let what = "its row is missing".to_owned();
-            return Err(StoreError::Content { hash: self.hash, what });
+        let row = match snapshot.engine().get(keys::CONTENTS, &key) {
+            Ok(Some(row)) => row,
+            Ok(None) => return Err(self.damaged("its row is missing".to_owned())),
+            Err(EngineError::Corrupt { what, .. }) => return Err(self.damaged(what)),
+            Err(other) => return Err(other.into()),
         };
-        crate::tables::blobs::decode_content(row)
-            .map_err(|error| corrupt(keys::CONTENTS, &key, error))
+        crate::tables::blobs::decode_content(row).map_err(|RowError(what)| self.damaged(what))
+    }
+
+    fn damaged(&self, what: String) -> StoreError {
+        StoreError::Content { hash: self.hash, what }
     }
 
     fn unreadable(&self, error: EngineError) -> StoreError {
         match error {
             EngineError::Io { source, .. } if is_damage(source.kind()) => {
-                StoreError::Content { hash: self.hash, what: source.to_string() }
+                self.damaged(source.to_string())
             }
             other => other.into(),
         }

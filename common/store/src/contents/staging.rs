@@ -153,7 +153,7 @@ impl Staging {
                 let blob = contents.name();
                 contents.hold(blob);
                 if let Err(error) = part.keep(blob) {
-                    if !matches!(error, EngineError::NoSpace { .. }) {
+                    if matches!(error, EngineError::Unsynced { .. }) {
                         contents.fail(&error);
                     }
                     contents.let_go(blob);

@@ -259,7 +259,7 @@ fn a_content_does_not_go_between_have_and_use() {
                 let mut brought = Brought::default();
                 if pinned {
                     let content = store.snapshot().content(&BlobHash::of(&bytes)).unwrap();
-                    brought.pin(content.unwrap()).unwrap();
+                    brought.pin(content.unwrap());
                 }
                 delete(&store, "a").await;
                 put(&store, "c", "{}").await;

@@ -140,6 +140,7 @@ pub trait Part: Send {
     ///
     /// # Errors
     ///
-    /// [`EngineError::Io`]: nothing may be built on the content.
+    /// [`EngineError::Unsynced`]: nothing that was kept may be believed any more;
+    /// [`EngineError::NoSpace`], [`EngineError::Io`]: nothing may be built on this content.
     fn keep(self: Box<Self>, blob: BlobId) -> Result<(), EngineError>;
 }

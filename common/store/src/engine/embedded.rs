@@ -38,6 +38,8 @@ use fjall::{Database, OwnedWriteBatch, PersistMode};
 
 use super::{Blobs, Engine, EngineError, Operation, Snapshot, Table, WriteBatch};
 use blobs::FileBlobs;
+#[cfg(test)]
+pub(crate) use blobs::SYNC_FAILS;
 use pressure::Pressure;
 use space::Space;
 use view::{Keyspaces, View};

@@ -80,6 +80,17 @@ pub enum EngineError {
         max: usize,
     },
 
+    /// A sync failed. A file system tells of that once, and somebody else's sync of the same may
+    /// have been about what it lost: nothing of what was to be durable may be believed.
+    #[error("syncing failed while {doing}")]
+    Unsynced {
+        /// What was being done: a gerund.
+        doing: &'static str,
+        /// The system's answer.
+        #[source]
+        source: io::Error,
+    },
+
     /// The operating system refused an operation. For a commit: the outcome is unknown until the
     /// database is opened again, and the handle is poisoned from now on.
     #[error("input or output failed while {doing}")]

@@ -23,10 +23,7 @@ use super::super::{
     EngineError,
     blobs::{BlobId, Blobs, Part},
 };
-use super::{
-    folder::{io_while, sync_entries},
-    space,
-};
+use super::{folder::io_while, space};
 
 /// Contents as files. A clone is another handle on the same.
 #[derive(Clone)]
@@ -39,14 +36,20 @@ struct Folder {
     open: Mutex<HashSet<String>>,
     /// Folders of contents whose own entries are durable, and those of all that lead to them.
     durable: Mutex<HashSet<PathBuf>>,
+    /// Whether a sync of a folder failed, by the first byte of what it holds: one at a time, since
+    /// the next one may succeed and say nothing of what the failed one lost.
+    syncing: [Mutex<bool>; 256],
+    /// The same of the folders above.
+    above: Mutex<bool>,
 }
 
 impl FileBlobs {
     /// Those beside the tables in `path`, which leave so many bytes free on the disk.
     pub(super) fn new(path: &Path, reserve_bytes: u64) -> Self {
         let path = path.to_path_buf();
-        let (open, durable) = Default::default();
-        Self(Arc::new(Folder { path, reserve_bytes, open, durable }))
+        let (open, durable, above) = Default::default();
+        let syncing = std::array::from_fn(|_| Mutex::default());
+        Self(Arc::new(Folder { path, reserve_bytes, open, durable, syncing, above }))
     }
 }
 
@@ -86,16 +89,19 @@ impl Folder {
         io_while("writing a content")(error)
     }
 
-    /// Makes the entries of a folder durable, and those that lead to it from the database's, which
-    /// are so once and for all: who makes the folder need not be who syncs it first.
-    fn sync(&self, folder: &Path) -> io::Result<()> {
-        sync_entries(folder)?;
-        if self.durable().contains(folder) {
+    /// Makes the entries of the folder of `blob` durable, and those that lead to it from the
+    /// database's, which are so once and for all: who makes the folder need not be who syncs it
+    /// first.
+    fn sync(&self, blob: BlobId) -> Result<(), EngineError> {
+        let (folder, _) = self.place(blob);
+        one_by_one(&self.syncing[usize::from(blob.as_bytes()[0])], &folder)?;
+        if self.durable().contains(&folder) {
             return Ok(());
         }
-        let above = folder.ancestors().skip(1);
-        above.take_while(|it| it.starts_with(&self.path)).try_for_each(sync_entries)?;
-        self.durable().insert(folder.to_path_buf());
+        for above in folder.ancestors().skip(1).take_while(|it| it.starts_with(&self.path)) {
+            one_by_one(&self.above, above)?;
+        }
+        self.durable().insert(folder);
         Ok(())
     }
 
@@ -243,20 +249,53 @@ impl Part for Open {
     }
 
     fn keep(self: Box<Self>, blob: BlobId) -> Result<(), EngineError> {
-        let (folder, place) = self.claim.folder.place(blob);
-        let kept = || {
-            self.file.sync_all()?;
-            made(&self.claim.folder.path.join("blobs"))?;
+        let all = &self.claim.folder;
+        let (folder, place) = all.place(blob);
+        // The file system may find only now that there is no room for what it took. Of that nobody
+        // has heard yet, and the file goes; not so of a folder.
+        synced(&self.file).map_err(|source| match source.kind() {
+            io::ErrorKind::StorageFull => all.refused(source, 0),
+            _ => EngineError::Unsynced { doing: KEEPING, source },
+        })?;
+        let moved = || {
+            made(&all.path.join("blobs"))?;
             made(&folder)?;
-            fs::rename(self.claim.path(), place)?;
-            self.claim.folder.sync(&folder)
+            fs::rename(self.claim.path(), place)
         };
-        // The file system may find only now that there is no room for what it took.
-        kept().map_err(|error| match error.kind() {
-            io::ErrorKind::StorageFull => self.claim.folder.refused(error, 0),
-            _ => io_while("keeping a content")(error),
-        })
+        moved().map_err(|error| match error.kind() {
+            io::ErrorKind::StorageFull => all.refused(error, 0),
+            _ => io_while(KEEPING)(error),
+        })?;
+        all.sync(blob)
     }
+}
+
+const KEEPING: &str = "keeping a content";
+
+/// Makes the entries of a folder durable, unless that failed before.
+fn one_by_one(failed: &Mutex<bool>, folder: &Path) -> Result<(), EngineError> {
+    let opened = File::open(folder).map_err(io_while("opening a folder of contents"))?;
+    let mut failed = failed.lock().unwrap_or_else(PoisonError::into_inner);
+    let done = if *failed { Err(io::Error::other("it failed before")) } else { synced(&opened) };
+    *failed = done.is_err();
+    done.map_err(|source| EngineError::Unsynced { doing: KEEPING, source })
+}
+
+fn synced(file: &File) -> io::Result<()> {
+    #[cfg(test)]
+    match SYNC_FAILS.take() {
+        Some((0, kind)) => return Err(kind.into()),
+        Some((more, kind)) => SYNC_FAILS.set(Some((more - 1, kind))),
+        None => {}
+    }
+    file.sync_all()
+}
+
+#[cfg(test)]
+thread_local! {
+    /// A disk that fails this thread, after so many syncs that succeed.
+    pub(crate) static SYNC_FAILS: std::cell::Cell<Option<(usize, io::ErrorKind)>> =
+        const { std::cell::Cell::new(None) };
 }
 
 /// Makes a folder, if need be; not those that lead to it: a database that was deleted stays so.

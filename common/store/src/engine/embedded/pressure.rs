@@ -26,10 +26,13 @@ pub(super) struct Dead;
 pub(super) struct Pressure {
     memtable_bytes_max: u64,
     write_buffer_bytes_max: u64,
-    /// Bytes that were held though written out when fjall was last made to look.
+    /// Bytes that were held though written out when fjall was last made to look, or fewer since.
     held: AtomicU64,
     /// Commits since.
     commits: AtomicU64,
+    /// How often it was made to look.
+    #[cfg(test)]
+    pub(super) looks: AtomicU64,
 }
 
 impl Pressure {
@@ -39,6 +42,8 @@ impl Pressure {
             write_buffer_bytes_max: options.write_buffer_bytes_max,
             held: AtomicU64::new(0),
             commits: AtomicU64::new(0),
+            #[cfg(test)]
+            looks: AtomicU64::new(0),
         }
     }
 
@@ -86,14 +91,18 @@ impl Pressure {
         let all: u64 = keyspaces.iter().map(|one| one.tree.version_memtable_size_sum()).sum();
         let held = all.saturating_sub(database.write_buffer_size());
         let commits = self.commits.fetch_add(1, Ordering::Relaxed);
-        let again = held != self.held.load(Ordering::Relaxed) || commits >= LOOKS_AGAIN;
-        if held < HELD_MIN || !again {
+        let last = self.held.fetch_min(held, Ordering::Relaxed).min(held);
+        // What a snapshot holds grows with each look, and with all that is written meanwhile.
+        let much = held - last >= HELD_MIN.max(last / 2);
+        if held < HELD_MIN || !(much || commits >= LOOKS_AGAIN) {
             return;
         }
         let with_rows = keyspaces.iter().filter(|one| one.tree.active_memtable().size() > 0);
         if let Some(least) = with_rows.min_by_key(|one| one.tree.active_memtable().size()) {
             rotate(least);
         }
+        #[cfg(test)]
+        self.looks.fetch_add(1, Ordering::Relaxed);
         self.held.store(held, Ordering::Relaxed);
         self.commits.store(0, Ordering::Relaxed);
     }

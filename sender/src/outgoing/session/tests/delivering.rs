@@ -6,8 +6,8 @@ use jackdaw_common::{
     limits::BLOB_CHUNK_BYTES,
 };
 use jackdaw_store::{
-    engine::{Engine as _, Memory},
-    keys::TABLES,
+    engine::{Engine as _, Memory, WriteBatch},
+    keys::{CONTENTS, TABLES},
 };
 
 use super::super::{fixture::*, *};
@@ -186,6 +186,29 @@ async fn a_damaged_content_of_the_source_is_named() {
         for named in ["things/1", "large", &hash] {
             assert!(error.message().contains(named), "{named}: {}", error.message());
         }
+    }
+}
+
+/// So is one that lies in a row.
+#[tokio::test]
+async fn a_damaged_small_content_of_the_source_is_named() {
+    let engine = Memory::new(&TABLES);
+    let store = store_over(engine.clone());
+    fill(&store, 0..1, 10).await;
+    attach(&store, "things/0", "small", &content(1, 10)).await;
+    let hash = BlobHash::of(&content(1, 10));
+    let mut batch = WriteBatch::new();
+    batch.put(CONTENTS, hash.as_bytes().to_vec(), b"spoilt".to_vec());
+    engine.commit(batch).unwrap();
+    // It is of the snapshot that is published next.
+    fill(&store, 1..2, 10).await;
+    let mut rig = Rig::new(&store, WIDE);
+    assert_eq!(offered(&mut rig).await.blobs.len(), 1);
+    needs(&rig, 1, &[(0, 0)]).await;
+    let error = rig.ends().await;
+    assert_eq!(error.reason(), "CONTENT_CORRUPT");
+    for named in ["things/0", "small", &hash.to_string()] {
+        assert!(error.message().contains(named), "{named}: {}", error.message());
     }
 }
 

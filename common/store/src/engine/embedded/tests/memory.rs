@@ -1,5 +1,6 @@
 //! What stays in memory.
 
+use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
@@ -58,6 +59,14 @@ fn what_is_written_out_is_let_go() {
         commit(&engine, number, 256 << 10).unwrap();
     }
     assert!(held(&engine).1 >= 8 << 20, "{:?}", held(&engine));
+    // Meanwhile a commit is a commit, and does not write a table out.
+    let looks = || engine.pressure.looks.load(Ordering::Relaxed);
+    let before = looks();
+    for _ in 0..1_000 {
+        small_row(&engine);
+    }
+    let looks = looks() - before;
+    assert!(looks <= 8, "{looks} tables written out by 1,000 small commits");
     drop(snapshot);
     until_let_go(&engine);
     assert_eq!(numbers(&engine).len(), 64);
