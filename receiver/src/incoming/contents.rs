@@ -6,12 +6,12 @@
 //!                                        batch begins ◄── durable ◄──────┴─ keep (blocking)
 //! ```
 //!
-//! What is here stays until the batch is durable, so that it does not go between "there" and its use
-//! (pitfall 17): a file of its own is not removed, a little one is read. What comes is staged under the task and its hash: when the
-//! session breaks, the next one goes on behind what has come. One piece is taken in at a time, and
-//! no frame is read meanwhile, so nothing gathers in memory. Of contents that are whole a few are
-//! made durable side by side while others come: a disk syncs several files in little more than the
-//! time of one.
+//! What is here stays until the batch is durable, so that it does not go between "there" and its
+//! use (pitfall 17): a file of its own is not removed, a little one is read. What comes is staged
+//! under the task and its hash: when the session breaks, the next one goes on behind what has come.
+//! One piece is taken in at a time, and no frame is read meanwhile, so nothing gathers in memory.
+//! Of contents that are whole a few are made durable side by side while others come: a disk syncs
+//! several files in little more than the time of one.
 
 use std::{
     collections::{HashSet, VecDeque},

@@ -1,8 +1,8 @@
 //! Attachments: contents on their way in and out, piece by piece, never whole in memory.
 //!
 //! What comes in is staged on disk, hashed as it comes, and made durable before the transaction
-//! that refers to it. What goes out stays there meanwhile, whatever becomes of the document; not where
-//! the database is deleted.
+//! that refers to it. What goes out stays there meanwhile, whatever becomes of the document; not
+//! where the database is deleted.
 
 use std::{sync::Arc, time::Duration};
 

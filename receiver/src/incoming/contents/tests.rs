@@ -10,7 +10,11 @@ use jackdaw_common::{
     limits::BLOBS_KEPT_AT_ONCE_MAX,
 };
 use jackdaw_proto::convert::replication::OutgoingItem;
-use jackdaw_store::Command;
+use jackdaw_store::{
+    Command,
+    engine::{Engine as _, Memory, WriteBatch},
+    keys::{CONTENTS, TABLES},
+};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::incoming::session::fixture::*;
@@ -148,6 +152,43 @@ async fn what_is_there_is_not_asked_for() {
     }
     assert_eq!(reads(&rig, 3), [two, one]);
     assert_eq!(rig.store.snapshot().header().blobs, 2);
+    rig.hang_up().await;
+}
+
+/// A content of which the row is spoilt is there all the same, and nobody reads it for a document
+/// that comes to have it too.
+#[tokio::test]
+async fn a_spoilt_row_of_a_content_fails_no_batch() {
+    let memory = Memory::new(&TABLES);
+    let mut rig = Rig::damaged_over(memory.clone(), None).await;
+    let small = content(1, 10);
+    rig.send(offer(1, &[&small])).await;
+    assert_eq!(rig.next().await, needs(1, &[(0, 0)]));
+    rig.send_all(pieces(0, &small, 0)).await;
+    rig.send_all(attached(1, 0, &[&small])).await;
+    while rig.cursor() < 1 {
+        rig.next().await;
+    }
+    let mut spoilt = WriteBatch::new();
+    spoilt.put(CONTENTS, BlobHash::of(&small).as_bytes().to_vec(), "spoilt");
+    memory.commit(spoilt).unwrap();
+    // It is of the snapshot that is published next.
+    rig.send_all(batch(2, 1, &[2])).await;
+    while rig.cursor() < 2 {
+        rig.next().await;
+    }
+    rig.send(offer(3, &[&small])).await;
+    let mut next = rig.next().await;
+    while !matches!(next, ToSender::BlobNeed(_)) {
+        next = rig.next().await;
+    }
+    assert_eq!(next, needs(3, &[]));
+    rig.send_all(attached(3, 2, &[&small])).await;
+    while rig.cursor() < 3 {
+        rig.next().await;
+    }
+    let read = rig.store.snapshot().content(&BlobHash::of(&small)).unwrap().unwrap().read(0, 10);
+    assert!(read.is_err());
     rig.hang_up().await;
 }
 

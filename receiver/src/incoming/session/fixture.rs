@@ -65,6 +65,11 @@ impl Rig {
     /// The same, in a database in which the row of a document does not read.
     pub(crate) async fn damaged(id: Option<&'static str>) -> Self {
         let memory = Memory::new(&TABLES);
+        Self::damaged_over(memory, id).await
+    }
+
+    /// The same over rows that a test changes behind its back.
+    pub(crate) async fn damaged_over(memory: Memory, id: Option<&'static str>) -> Self {
         let identity = Identity {
             database: DatabaseId::from_bytes([1; 16]),
             incarnation: IncarnationId::from_bytes([0x81; 16]),
