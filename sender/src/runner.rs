@@ -332,17 +332,20 @@ fn is_news(told: &mut Option<String>, error: &SessionError) -> bool {
     news
 }
 
-/// What the destination lacked of the contents behind its cursor when it was last asked.
+/// The least that the destination has lacked of the contents behind its cursor.
 #[derive(Default)]
 struct Contents(Option<(Etag, u64)>);
 
 impl Contents {
-    /// Whether it lacks less than it did, at the same place: the session before brought it there.
+    /// Whether it lacks less than it ever did, at the same place: the session before brought it
+    /// there. What is lost and comes again is no progress.
     fn have_grown(&mut self, status: &Status) -> bool {
         let Some(lacked) = status.lacked else { return false };
-        let now = (status.last_acknowledged, lacked);
-        let before = self.0.replace(now);
-        before.is_some_and(|(cursor, before)| cursor == now.0 && lacked < before)
+        let cursor = status.last_acknowledged;
+        let least = self.0.filter(|(at, _)| *at == cursor).map(|(_, least)| least);
+        let grown = least.is_some_and(|least| lacked < least);
+        self.0 = Some((cursor, least.map_or(lacked, |least| lacked.min(least))));
+        grown
     }
 }
 
