@@ -274,12 +274,15 @@ impl World {
     /// Nothing happens any more.
     async fn silence(&mut self) -> Result<(), Violation> {
         // What was equal may have been told of only now, and is told item by item where batches are
-        // small: it ends.
+        // small: it ends, and nothing is written for it.
+        sleep(Duration::from_secs(2)).await;
         let most = Instant::now() + PEACE_MAX;
         let mut before = self.traffic();
         loop {
             sleep(Duration::from_secs(2)).await;
             let now = self.traffic();
+            let wrote = now.wrote_nothing_since(&before);
+            wrote.map_err(|what| Violation { invariant: "I10", what })?;
             let ended = now == before || Instant::now() >= most;
             before = now;
             if ended {

@@ -21,6 +21,13 @@ impl Traffic {
         Self { items, etags: truth.nodes.iter().map(etag).collect() }
     }
 
+    /// Nothing was written since, whatever was told.
+    pub(crate) fn wrote_nothing_since(&self, before: &Self) -> Check {
+        holds(self.etags == before.etags, || {
+            format!("nobody wrote, and {before:?} became {self:?}")
+        })
+    }
+
     /// Nothing has happened since.
     pub(crate) fn is_silent_since(&self, before: &Self) -> Check {
         holds(self == before, || format!("nobody wrote, and {before:?} became {self:?}"))
